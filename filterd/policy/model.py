@@ -57,6 +57,7 @@ class Cause(enum.StrEnum):
     CATEGORY_LIST = "category-list"
     CATEGORY_PATTERN = "category-pattern"
     PAGE_TEXT = "page-text"
+    CATEGORY_OPEN = "category-open"  # a category matched that this profile leaves open
     SAFE_SEARCH = "safe-search"
     NO_SAFE_MODE = "no-safe-mode"
     INVALID_HOST = "invalid-host"
@@ -188,8 +189,8 @@ class Patterns(Protocol):
     def find_host(self, host: str, /) -> Sequence[Hit]:
         """Return the categories that *host* matches (score ≥ 1.0), strongest first."""
 
-    def find_url(self, url: str, /) -> Sequence[Hit]:
-        """Return the categories that the path and query of *url* match (score ≥ 1.0), strongest first."""
+    def find_url(self, path: str, /) -> Sequence[Hit]:
+        """Return the categories that *path* (path and query of a URL, from its ``/``) matches (score ≥ 1.0)."""
 
 
 class AgeBand(enum.StrEnum):
