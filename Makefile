@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Two commands for a newcomer: make run, make test. Both set everything up by themselves.
+.PHONY: run test check format bench accuracy lock setup clean
+BIN := .venv/bin
+
+run: setup
+	@exec $(BIN)/filterd run --demo .run
+
+test: check
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not serial"
+	$(BIN)/python -m pytest -m serial
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup
+	$(BIN)/python tests/bench/bench_database.py
+	$(BIN)/python tests/bench/bench_check.py
+
+accuracy: setup
+	$(BIN)/python categories/learning/evaluate_hosts.py
+	$(BIN)/python tests/accuracy/lists.py
+
+# Writes requirements.lock anew from pyproject.toml: every dependency with its version and hashes.
+lock: setup
+	$(BIN)/python -m pip install -q uv
+	$(BIN)/uv pip compile -q pyproject.toml --extra dev --universal --python-version 3.12 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --upgrade --custom-compile-command "make lock" -o requirements.lock
+
+setup:
+	@installer/setup.sh
+
+clean:
+	rm -rf .venv .venv-uv .run .pytest_cache .mypy_cache .ruff_cache .hypothesis

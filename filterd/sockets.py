@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Listening sockets, bound once by the supervisor and inherited by the roles.
+
+The supervisor holds them while a role is restarted: queries wait in the kernel's buffer instead of being lost, and
+nobody else can take the port meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from filterd.settings import Settings
+from filterd.settings_read import parse_listen
+
+Kind = Literal["udp", "tcp", "unix-stream", "unix-datagram"]
+_ENVIRONMENT = "FILTERD_SOCKETS"
+_SAME_PORT_TRIES = 20
+_RECEIVE_BUFFER = 4 << 20  # bytes: what waits while a role is restarted
+
+
+class PortError(OSError):
+    """An address cannot be listened on; the message names it and the way out."""
+
+
+class Handed(msgspec.Struct, frozen=True):
+    """A socket as it is handed to a role."""
+
+    role: str
+    kind: Kind
+    fd: int
+    address: str  # as a person reads it: 127.0.0.1:5335 or a path
+    profile: str = ""
+    mode: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A socket that is bound and, for streams, listening."""
+
+    handed: Handed
+    socket: socket.socket
+
+
+def bind_all(settings: Settings, runtime: Path) -> list[Bound]:
+    """Bind everything that *settings* name, and the sockets of control in *runtime*.
+
+    Raises:
+        PortError: one of them cannot be had; those bound before it are closed again.
+    """
+    bound: list[Bound] = []
+    try:
+        for listen in settings.dns.listen:
+            bound += _bind_dns(listen, optional=_is_loopback6(listen) and len(settings.dns.listen) > 1)
+        if settings.proxy.listen:
+            bound.append(_bind_proxy(settings.proxy.listen, profile="", mode="explicit"))
+        bound += [_bind_proxy(x.listen, profile=x.profile, mode=x.mode) for x in settings.proxy.listeners]
+        bound.append(_bind_unix(runtime / "control.sock", "unix-stream"))
+        bound.append(_bind_unix(runtime / "decisions.sock", "unix-datagram"))
+    except OSError:
+        close_all(bound)
+        raise
+    return bound
+
+
+def close_all(bound: Iterable[Bound]) -> None:
+    """Close the sockets and take the paths of ours away."""
+    for entry in bound:
+        entry.socket.close()
+        if entry.handed.kind.startswith("unix"):
+            with contextlib.suppress(OSError):
+                Path(entry.handed.address).unlink()
+
+
+def to_environment(bound: Iterable[Bound], role: str) -> tuple[dict[str, str], tuple[int, ...]]:
+    """Return the environment variables and descriptors that hand *role* its sockets."""
+    handed = [entry.handed for entry in bound if entry.handed.role == role]
+    return {_ENVIRONMENT: msgspec.json.encode(handed).decode()}, tuple(entry.fd for entry in handed)
+
+
+def from_environment() -> list[Bound]:
+    """Return the sockets that the supervisor handed to this process."""
+    handed = msgspec.json.decode(os.environ.get(_ENVIRONMENT, "[]"), type=list[Handed])
+    return [Bound(entry, socket.socket(fileno=entry.fd)) for entry in handed]
+
+
+def _bind_dns(listen: str, *, optional: bool) -> list[Bound]:
+    host, port = parse_listen(listen)
+    for attempt in range(_SAME_PORT_TRIES):
+        try:
+            tcp = _bind_inet(host, port, socket.SOCK_STREAM, setting="[dns] listen")
+        except PortError as error:
+            if optional and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                return []  # a machine without IPv6 is served on IPv4
+            raise
+        actual = tcp.getsockname()[1]
+        try:
+            udp = _bind_inet(host, actual, socket.SOCK_DGRAM, setting="[dns] listen")
+        except PortError:
+            tcp.close()
+            if port == 0 and attempt < _SAME_PORT_TRIES - 1:
+                continue  # somebody holds that number for UDP: let the kernel name another
+            raise
+        shown = _show(host, actual)
+        return [
+            Bound(Handed("dns", "udp", udp.fileno(), shown), udp),
+            Bound(Handed("dns", "tcp", tcp.fileno(), shown), tcp),
+        ]
+    raise PortError(errno.EADDRINUSE, f"{listen}: no port is free for both UDP and TCP")
+
+
+def _bind_proxy(listen: str, *, profile: str, mode: str) -> Bound:
+    host, port = parse_listen(listen)
+    bound = _bind_inet(host, port, socket.SOCK_STREAM, setting="[proxy] listen")
+    shown = _show(host, bound.getsockname()[1])
+    return Bound(Handed("proxy", "tcp", bound.fileno(), shown, profile=profile, mode=mode), bound)
+
+
+def _bind_inet(host: str, port: int, kind: socket.SocketKind, *, setting: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        bound = socket.socket(family, kind)
+    except OSError as error:
+        raise _port_error(error, host, port, kind, setting) from error
+    try:
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if kind == socket.SOCK_STREAM:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        else:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        bound.bind((host, port))
+        if kind == socket.SOCK_STREAM:
+            bound.listen(1024)
+    except OSError as error:
+        bound.close()
+        raise _port_error(error, host, port, kind, setting) from error
+    bound.setblocking(False)
+    return bound
+
+
+def _port_error(error: OSError, host: str, port: int, kind: socket.SocketKind, setting: str) -> PortError:
+    name = "TCP" if kind == socket.SOCK_STREAM else "UDP"
+    ways = {
+        errno.EADDRINUSE: "already in use: is filterd running already? Stop what holds it, or change",
+        errno.EACCES: "not allowed: ports below 1024 need rights (CAP_NET_BIND_SERVICE); run as a service, or change",
+        errno.EADDRNOTAVAIL: "this machine has no such address; change",
+    }
+    way = ways.get(error.errno or 0, f"{error.strerror}; change")
+    return PortError(error.errno, f"{_show(host, port)} ({name}): {way} {setting}")
+
+
+def _bind_unix(path: Path, kind: Kind) -> Bound:
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()  # left by one that was killed; the lock says that none is running
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM if kind == "unix-stream" else socket.SOCK_DGRAM)
+    try:
+        bound.bind(str(path))
+        # Anybody may ask for the state (the API looks at who asks); decisions come from our own account only.
+        path.chmod(0o666 if kind == "unix-stream" else 0o600)
+        if kind == "unix-stream":
+            bound.listen(64)
+        else:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+    except OSError as error:
+        bound.close()
+        raise PortError(error.errno, f"{path}: {error.strerror}; change [paths] runtime") from error
+    bound.setblocking(False)
+    return Bound(Handed("control", kind, bound.fileno(), str(path)), bound)
+
+
+def _show(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _is_loopback6(listen: str) -> bool:
+    return listen.startswith("[::1]:")
