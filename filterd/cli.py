@@ -11,6 +11,7 @@ import sys
 import click
 
 from filterd import __version__
+from filterd.lists.model import ListError
 
 # Exit status: 0 done, 1 the answer is no or a problem was found, 2 wrong usage, 3 not allowed.
 DONE, PROBLEM, USAGE, NOT_ALLOWED = 0, 1, 2, 3
@@ -69,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # `filterd check … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = DONE
-    except (ValueError, OSError) as error:  # what the modules raise for people
+    except (ValueError, OSError, ListError) as error:  # what the modules raise for people
         click.echo(f"filterd: {_one_line(error)}", err=True)
         status = PROBLEM
     except Exception as error:  # no traceback reaches a user; FILTERD_DEBUG shows it

@@ -73,7 +73,7 @@ class Supervisor:
         self._prepare = prepare
         self._children: dict[str, _Child] = {}
         self._bound: list[Bound] = []
-        self._stopping = False
+        self._stopping = asyncio.Event()
         self._reload = asyncio.Event()
 
     async def run(self, announce: Callable[[list[Bound]], None]) -> None:
@@ -107,7 +107,7 @@ class Supervisor:
             keepers.append(tasks.create_task(self._watch(plan)))
             keepers.append(tasks.create_task(self._reload_forever(plan)))
             await stop.wait()
-            self._stopping = True
+            self._stopping.set()
             await self._stop_children()
             for keeper in keepers:
                 keeper.cancel()
@@ -120,12 +120,12 @@ class Supervisor:
 
     async def _keep(self, child: _Child) -> None:
         """Run the role *child* for as long as we run."""
-        while not self._stopping:
+        while not self._stopping.is_set():
             await self._start(child)
             assert child.process is not None  # noqa: S101 (just started)
             status = await child.process.wait()
             child.ready.clear()
-            if self._stopping:
+            if self._stopping.is_set():
                 return
             lived = time.monotonic() - child.started
             child.quick_deaths = 0 if lived > _LIVED_LONG_S else child.quick_deaths + 1

@@ -38,8 +38,8 @@ class FakePatterns:
     def find_host(self, host: str, /) -> Sequence[Hit]:
         return [Hit(category, 1.0, ((word, 1.0),)) for word, category in self._keywords.items() if word in host]
 
-    def find_url(self, path: str, /) -> Sequence[Hit]:
-        return self.find_host(path)
+    def find_url(self, url: str, /) -> Sequence[Hit]:
+        return self.find_host(url.partition("://")[2].partition("/")[2])
 
 
 class FakeOwnPatterns(OwnPatterns):

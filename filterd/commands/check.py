@@ -12,12 +12,12 @@ import click
 import msgspec
 
 from filterd.assembly import Assembly
-from filterd.commands.common import config_option, json_option, load
+from filterd.commands.common import assemble, config_option, json_option, user_language
 from filterd.policy.domains import InvalidHost, split_target
 from filterd.policy.model import Allow, Block, Client, Decision, Request, Rewrite, Stage
 from filterd.policy.policy import Policy
 from filterd.settings_read import nearest
-from filterd.wording import explain, user_language
+from filterd.wording import explain
 
 
 class Answer(msgspec.Struct, omit_defaults=False):
@@ -66,8 +66,7 @@ def command(
     """Say whether each HOST-OR-URL would be opened, and why."""
     if not targets and batch is None:
         raise click.UsageError("name a host or URL, or a file with --batch")
-    settings, path = load(config)
-    assembly = Assembly.of(settings, path)
+    assembly = assemble(config)
     policy = assembly.policy()
     if profile is not None and profile not in policy.profiles:
         raise click.UsageError(f"unknown profile {profile!r}{nearest(profile, policy.profiles)}")

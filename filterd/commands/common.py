@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 import click
 
 from filterd import paths
+from filterd.assembly import Assembly
 from filterd.settings import Settings
 from filterd.settings_read import read_settings
+from filterd.wording import LANGUAGES
 
 
 def config_option[F: Callable[..., Any]](function: F) -> F:
@@ -37,11 +40,23 @@ def load(config: Path | None) -> tuple[Settings, Path | None]:
     return (read_settings(path), path) if path else (Settings(), None)
 
 
-def state_folder(settings: Settings) -> Path:
-    """Return where the state lies."""
-    return Path(settings.paths.state) if settings.paths.state else paths.default_state()
+def assemble(config: Path | None) -> Assembly:
+    """Return the assembly of the settings in *config* (or the default ones), checked.
+
+    Raises:
+        SettingsError: the file is missing or wrong.
+    """
+    assembly = Assembly.of(*load(config))
+    assembly.check()
+    return assembly
 
 
-def runtime_folder(settings: Settings) -> Path:
-    """Return where the sockets lie."""
-    return Path(settings.paths.runtime) if settings.paths.runtime else paths.default_runtime()
+def user_language() -> str:
+    """Return the language of ours that the environment asks for; Spanish where it asks for none."""
+    for variable in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        language = os.environ.get(variable, "").partition("_")[0].partition(".")[0].lower()
+        if language in LANGUAGES:
+            return language
+        if language and language not in ("c", "posix"):
+            break
+    return "es"

@@ -189,8 +189,8 @@ class Patterns(Protocol):
     def find_host(self, host: str, /) -> Sequence[Hit]:
         """Return the categories that *host* matches (score ≥ 1.0), strongest first."""
 
-    def find_url(self, path: str, /) -> Sequence[Hit]:
-        """Return the categories that *path* (path and query of a URL, from its ``/``) matches (score ≥ 1.0)."""
+    def find_url(self, url: str, /) -> Sequence[Hit]:
+        """Return the categories that the path and query of *url* match (score ≥ 1.0), strongest first."""
 
 
 class AgeBand(enum.StrEnum):

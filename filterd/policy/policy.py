@@ -208,7 +208,7 @@ class _Case:
         return Allow(self._reason(Cause.CATEGORY_OPEN, rule=named.rule, listed=named.list, category=named.category))
 
     def look_inside(self, verdict: Allow) -> Verdict:
-        """Judge the page that a translator, cache or archive shows as its own host; the outer allow does not cover it."""
+        """Judge the page that a translator, cache or archive shows as its own host: an outer allow ends there."""
         if verdict.reason and verdict.reason.cause in (Cause.PROTECTION_OFF, Cause.SURVIVAL, Cause.PERMISSION):
             return verdict
         request = self.request
@@ -249,8 +249,7 @@ class _Case:
             hits = [hit for hit in self.policy.patterns.find_host(request.host) if not self._kept(hit, guard)]
             if request.url is not None:
                 site = guard if guard and guard.category == GUARD_SITE else None
-                path = _path_of(request.url) or "/"
-                hits += [hit for hit in self.policy.patterns.find_url(path) if not self._kept(hit, site)]
+                hits += [hit for hit in self.policy.patterns.find_url(request.url) if not self._kept(hit, site)]
                 hits.sort(key=lambda hit: -hit.score)
             self._hits = hits
         return self._hits

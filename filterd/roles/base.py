@@ -27,8 +27,8 @@ _PR_SET_PDEATHSIG = 1
 class Role(Protocol):
     """What each process does between start and stop."""
 
-    async def start(self) -> None:
-        """Begin to serve; the sockets are listening already."""
+    async def start(self, tasks: asyncio.TaskGroup) -> None:
+        """Begin to serve, in *tasks*; the sockets are listening already."""
 
     async def reload(self) -> None:
         """Take up changed settings or lists, or raise SettingsError/ValueError and keep what is in force."""
@@ -59,14 +59,14 @@ async def _live(role: Role, notify: Callable[[str], None]) -> None:
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload.set)
     loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C reaches the whole group: the supervisor decides
-    await role.start()
-    notify("ready")
     async with asyncio.TaskGroup() as tasks:
+        await role.start(tasks)
+        notify("ready")
         reloading = tasks.create_task(_reload_forever(role, reload, notify))
         await stop.wait()
         reloading.cancel()
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(role.stop(), STOP_WITHIN_S)
+        with contextlib.suppress(TimeoutError):  # the supervisor kills what does not end
+            await asyncio.wait_for(role.stop(), STOP_WITHIN_S)
 
 
 async def _reload_forever(role: Role, wanted: asyncio.Event, notify: Callable[[str], None]) -> None:

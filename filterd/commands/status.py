@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`filterd status`: the state of the running filter."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from filterd.assembly import Assembly
+from filterd.commands.common import config_option, json_option, load
+from filterd.control.client import DaemonUnreachable, fetch_status
+from filterd.control.messages import Status
+
+
+@click.command("status")
+@json_option
+@config_option
+def command(*, as_json: bool, config: Path | None) -> int:
+    """Show whether the filter runs, what it decided, how old its lists are, and what is wrong."""
+    assembly = Assembly.of(*load(config))
+    try:
+        status = fetch_status(assembly.runtime)
+    except DaemonUnreachable as error:
+        raise click.ClickException(str(error)) from error
+    if as_json:
+        sys.stdout.buffer.write(msgspec.json.encode(status) + b"\n")
+    else:
+        show(status, Console())
+    return 0
+
+
+def show(status: Status, console: Console) -> None:
+    """Print *status* for people."""
+    until = f" until {status.until}" if status.until else ""
+    console.print(f"filterd {status.version}: protection [bold]{status.protection}[/]{until}, since {status.started}")
+    console.print(f"{status.queries} decisions, {status.blocked} blocked, {status.rewritten} sent to safe search")
+    if status.blocked_by_category:
+        table = Table("category", "blocked", box=None, padding=(0, 2))
+        for category, count in status.blocked_by_category.items():
+            table.add_row(category, str(count))
+        console.print(table)
+    table = Table("process", "state", "pid", "restarts", box=None, padding=(0, 2))
+    for role in status.roles:
+        table.add_row(role.name, role.state, str(role.pid), str(role.restarts))
+    console.print(table)
+    console.print(f"database: {status.database.names} names, built {status.database.built or 'never'}")
+    for entry in status.lists:
+        age = f"{entry.age_days:.1f} days old" if entry.age_days is not None else "never fetched"
+        console.print(f"list {entry.id} ({entry.category}): {entry.entries} entries, {age}, {entry.state}")
+    for problem in status.problems:
+        console.print(f"[bold red]problem:[/] {problem}", highlight=False)

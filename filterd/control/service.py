@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is known of the running daemon, gathered from what its parts tell."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+from filterd.activity.counts import Counts
+from filterd.activity.feed import Counted, Event, RoleState, decode
+from filterd.control.messages import DatabaseStatus, ListStatus, RoleStatus, Status
+from filterd.lists.model import Meta, State
+
+logger = logging.getLogger(__name__)
+
+STALE_AFTER_DAYS = 7.0  # SIP-Bench asks for weekly updates
+
+
+class Service:
+    """Takes messages in, gives the status out."""
+
+    def __init__(
+        self,
+        *,
+        version: str,
+        lists: Callable[[], Iterable[Meta]],
+        database: Callable[[], DatabaseStatus],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._version = version
+        self._lists = lists
+        self._database = database
+        self._clock = clock
+        self._started = clock()
+        self._counts = Counts()
+        self._roles: dict[str, RoleState] = {}
+        self._dropped: dict[str, int] = {}
+        self.foreign = 0
+
+    def receive(self, datagram: bytes) -> None:
+        """Take in one message; what is none of ours is counted."""
+        try:
+            message = decode(datagram)
+        except ValueError:
+            self.foreign += 1
+            return
+        match message:
+            case Event():
+                self._counts.add(message)
+            case RoleState():
+                self._roles[message.name] = message
+            case Counted():
+                self._dropped[message.name] = message.dropped
+
+    def status(self) -> Status:
+        """Return the state of everything."""
+        counts = self._counts
+        lists = [list_status(meta, self._clock()) for meta in self._lists()]
+        database = self._database()
+        return Status(
+            version=self._version,
+            started=self._started.isoformat(timespec="seconds"),
+            queries=counts.total,
+            blocked=counts.by_action["block"],
+            rewritten=counts.by_action["rewrite"],
+            by_stage=dict(counts.by_stage),
+            blocked_by_category=dict(counts.blocked_by_category.most_common()),
+            blocked_by_cause=dict(counts.blocked_by_cause.most_common()),
+            roles=[_role_status(state) for name, state in sorted(self._roles.items()) if name != "supervisor"],
+            lists=lists,
+            database=database,
+            problems=self._problems(lists, database),
+        )
+
+    def _problems(self, lists: Iterable[ListStatus], database: DatabaseStatus) -> list[str]:
+        found = [f"{name}: {state.problem}" for name, state in sorted(self._roles.items()) if state.problem]
+        found += [database.problem] if database.problem else []
+        for entry in lists:
+            if entry.refused:
+                found.append(f"list {entry.id}: {entry.refused}")
+            elif entry.age_days is not None and entry.age_days > STALE_AFTER_DAYS:
+                found.append(f"list {entry.id}: {entry.age_days:.0f} days old; see `filterd lists update`")
+        found += [f"{name}: {count} decisions could not be counted" for name, count in self._dropped.items() if count]
+        return found
+
+
+def list_status(meta: Meta, now: datetime) -> ListStatus:
+    """Return how the subscription of *meta* stands at *now*."""
+    never = meta.fetched is None
+    return ListStatus(
+        id=meta.id,
+        category=meta.category,
+        source=meta.url,
+        entries=meta.count,
+        fetched=meta.fetched.isoformat(timespec="seconds") if meta.fetched else None,
+        age_days=round((now - meta.fetched).total_seconds() / 86400, 2) if meta.fetched else None,
+        state="never fetched" if never and meta.state is not State.REFUSED else str(meta.state),
+        doubtful=meta.doubtful,
+        refused=meta.last_error,
+        dropped=_totals(meta),
+        examples=_examples(meta),
+    )
+
+
+def _totals(meta: Meta) -> dict[str, int]:
+    totals: dict[str, int] = {}
+    for part in meta.parts:
+        for reason, dropped in part.dropped.items():
+            totals[str(reason)] = totals.get(str(reason), 0) + dropped.count
+    return totals
+
+
+def _examples(meta: Meta) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for part in meta.parts:
+        for reason, dropped in part.dropped.items():
+            found.setdefault(str(reason), []).extend(dropped.examples)
+    return {reason: names[:20] for reason, names in found.items()}
+
+
+def _role_status(state: RoleState) -> RoleStatus:
+    return RoleStatus(name=state.name, state=state.state, pid=state.pid, restarts=state.restarts, problem=state.problem)

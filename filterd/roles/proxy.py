@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The proxy role: mitmproxy's layers under the policy, on the inherited sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Literal, cast
+
+from filterd.activity.feed import Sender
+from filterd.assembly import Assembly
+from filterd.commands.common import load
+from filterd.dns.upstream import make_upstreams, parse_upstream
+from filterd.proxy.addon import FilterAddon
+from filterd.proxy.judge import Rulebook
+from filterd.proxy.resolve import PrivateTargets, Resolve, Router, resolve_as_machine
+from filterd.proxy.runner import Listener, run_proxy
+from filterd.roles.lookup import Lookup
+from filterd.settings import Settings
+from filterd.settings_read import parse_listen
+from filterd.shipped import Shipped
+from filterd.sockets import Bound
+
+
+def make(config: Path | None, sockets: list[Bound]) -> ProxyRole:
+    """Return the role for the configuration file *config* on *sockets*."""
+    return ProxyRole(config, sockets)
+
+
+class ProxyRole:
+    """Serves the web."""
+
+    def __init__(self, config: Path | None, sockets: list[Bound]) -> None:
+        self._config = config
+        self._shipped = Shipped()
+        self._sockets = sockets
+        settings, assembly, rulebook = self._read()
+        self._sender = Sender(str(assembly.runtime / "decisions.sock"))
+        self._addon = FilterAddon(
+            rulebook, observe=self._sender.send, allow_unknown_protocols=settings.proxy.allow_unknown_protocols
+        )
+        self._stop = asyncio.Event()
+
+    async def start(self, tasks: asyncio.TaskGroup) -> None:
+        """Serve."""
+        ready = asyncio.Event()
+        listeners = [_listener(bound) for bound in self._sockets]
+        self._serving = tasks.create_task(
+            run_proxy(listeners, self._addon, self._stop, ready=lambda _: ready.set(), grace_s=0.8)
+        )
+        await ready.wait()
+
+    async def reload(self) -> None:
+        """Swap what is judged by."""
+        _, _, rulebook = await asyncio.to_thread(self._read)
+        self._addon.swap(rulebook)
+
+    async def stop(self) -> None:
+        """Close what is open."""
+        self._stop.set()
+        await self._serving
+        self._sender.close()
+
+    def _read(self) -> tuple[Settings, Assembly, Rulebook]:
+        settings, path = load(self._config)
+        assembly = Assembly.of(settings, path, self._shipped)
+        policy = assembly.policy()
+        names = {category.id: category.names for category in policy.categories.values()}
+        router = Router(_resolve(settings), PrivateTargets.parse(settings.proxy.private_targets))
+        return settings, assembly, Rulebook(policy.decide, names, router)
+
+
+def _listener(bound: Bound) -> Listener:
+    host, port = parse_listen(bound.handed.address)
+    mode = cast("Literal['explicit', 'transparent']", bound.handed.mode or "explicit")
+    return Listener(host, port, mode=mode, profile=bound.handed.profile or None, bound=bound.socket)
+
+
+def _resolve(settings: Settings) -> Resolve:
+    """Return how names are resolved: the hosts file first, then our upstreams; without our DNS, as the machine does.
+
+    Not by way of our own DNS listener: it would judge the name again, by the profile of whoever asks from loopback.
+    """
+    if not settings.dns.listen:
+        return resolve_as_machine
+    specs = [parse_upstream(text) for text in settings.dns.upstreams]
+    ca_file = Path(settings.dns.upstream_ca) if settings.dns.upstream_ca else None
+    return Lookup(make_upstreams(specs, ca_file=ca_file).ask)

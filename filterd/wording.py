@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What people are told about a verdict, in their language; the texts are data (``wording.toml``)."""
+
+from __future__ import annotations
+
+import enum
+import functools
+import importlib.resources
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from filterd.policy.model import Reason
+
+LANGUAGES = ("es", "gn", "en", "pt")
+
+# ISO 639-2 and 639-3 codes that browsers and systems send for the same four; gug is Paraguayan Guaraní.
+_SYNONYMS = {"spa": "es", "grn": "gn", "gug": "gn", "eng": "en", "por": "pt"}
+_MAX_HEADER = 1000  # no honest Accept-Language is longer
+
+
+class Notice(enum.StrEnum):
+    """What the proxy says that is no verdict: troubles on the way, and the greeting of the test page."""
+
+    NAME_NOT_FOUND = "name-not-found"
+    NAME_TROUBLE = "name-trouble"
+    UNREACHABLE = "unreachable"
+    CONNECT_TIMEOUT = "connect-timeout"
+    BROKEN_ANSWER = "broken-answer"
+    PRIVATE_TARGET = "private-target"
+    BAD_REQUEST = "bad-request"
+    WORKS = "works"
+    WORKS_WITHOUT_TLS = "works-without-tls"
+    FAILURE = "failure"
+
+
+class Label(enum.StrEnum):
+    """A word that stands before a value."""
+
+    SITE = "site"
+    CATEGORY = "category"
+    TIME = "time"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a person is told: *rule_line* says where it comes from, *advice* what to do; either may be empty."""
+
+    title: str
+    sentence: str
+    rule_line: str = ""
+    advice: str = ""
+
+
+def explain(verdict_reason: Reason, *, language: str, category_names: Mapping[str, Mapping[str, str]]) -> Explanation:
+    """Return *verdict_reason* in words; *category_names* are the categories' names by id, then by language."""
+    texts = _texts()
+    cause = texts["causes"][verdict_reason.cause.value]
+    category = verdict_reason.category or ""
+    values = {
+        "category": name_category(category, language=language, category_names=category_names) if category else "–",
+        "rule": verdict_reason.rule or "–",
+    }
+    return Explanation(
+        title=_say(texts["titles"][cause["title"]], language),
+        sentence=_say(cause, language).format_map(values),
+        rule_line=" · ".join(_rule_line(verdict_reason, language)),
+        advice=_advice(cause, language),
+    )
+
+
+def describe(notice: Notice, *, language: str, host: str) -> Explanation:
+    """Return *notice* about *host* in words."""
+    text = _texts()["notices"][notice.value]
+    return Explanation(
+        title=_say(text["title"], language),
+        sentence=_say(text, language).format_map({"host": host}),
+        advice=_advice(text, language),
+    )
+
+
+def label(name: Label, *, language: str) -> str:
+    """Return the word that stands before a value."""
+    return _say(_texts()["labels"][name.value], language)
+
+
+def name_category(category: str, *, language: str, category_names: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the name of *category* in *language*, else in Spanish, else its id."""
+    names = category_names.get(category, {})
+    return names.get(language) or names.get("es") or category
+
+
+def best_language(accept_language_header: str | None, default: str = "es") -> str:
+    """Return the language of ours that an ``Accept-Language`` header prefers (RFC 9110 §12.5.4), else *default*."""
+    weights: dict[str, float] = {}
+    any_other = 0.0
+    for tag, weight in _language_ranges((accept_language_header or "")[:_MAX_HEADER]):
+        language = _SYNONYMS.get(tag, tag)
+        if tag == "*":
+            any_other = weight
+        elif language in LANGUAGES:
+            # es-PY and es are one language to us: the higher weight counts, and a dict keeps the header's order.
+            weights[language] = max(weight, weights.get(language, 0.0))
+    weights.setdefault(default, any_other)
+    best = max(weights, key=lambda language: weights[language])
+    return best if weights[best] > 0 else default
+
+
+def _language_ranges(header: str) -> Iterator[tuple[str, float]]:
+    """Yield primary tag and weight of each range that is well formed."""
+    for part in header.split(","):
+        language_range, _, parameter = part.partition(";")
+        name, _, value = parameter.strip().partition("=")
+        try:
+            weight = float(value) if name.strip().lower() == "q" else 1.0
+        except ValueError:
+            continue
+        if 0.0 <= weight <= 1.0:
+            yield language_range.strip().lower().partition("-")[0], weight
+
+
+def _rule_line(reason: Reason, language: str) -> Iterator[str]:
+    texts = _texts()["rule_line"]
+    if reason.rule:
+        yield _say(texts["rule"], language).format_map({"rule": reason.rule})
+    if reason.list:
+        yield _say(texts["list"], language).format_map({"list": reason.list})
+    if reason.decree:
+        yield _say(texts["decree"], language).format_map({"items": ", ".join(reason.decree)})
+
+
+def _advice(text: Mapping[str, Any], language: str) -> str:
+    return _say(_texts()["advice"][text["advice"]], language) if "advice" in text else ""
+
+
+def _say(text: Mapping[str, str], language: str) -> str:
+    return text[language if language in LANGUAGES else "es"]
+
+
+@functools.cache
+def _texts() -> dict[str, Any]:
+    return tomllib.loads(importlib.resources.files("filterd").joinpath("wording.toml").read_text(encoding="utf-8"))
