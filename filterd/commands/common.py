@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import click
 from filterd import paths
 from filterd.assembly import Assembly
 from filterd.settings import Settings
-from filterd.settings_read import read_settings
+from filterd.settings_read import SettingsError, read_settings
 from filterd.wording import LANGUAGES
 
 
@@ -49,6 +50,26 @@ def assemble(config: Path | None) -> Assembly:
     assembly = Assembly.of(*load(config))
     assembly.check()
     return assembly
+
+
+def find_runtime(config: Path | None) -> Path:
+    """Return where the daemon of *config* has its sockets, though the file may since have become wrong.
+
+    Raises:
+        SettingsError: the file is no TOML at all, or missing.
+    """
+    path = config or paths.default_config()
+    try:
+        runtime = load(config)[0].paths.runtime
+    except SettingsError:
+        try:
+            raw = tomllib.loads(path.read_text(encoding="utf-8")) if path else {}
+            runtime = str(raw["paths"]["runtime"])
+        except (OSError, ValueError, KeyError, TypeError):
+            runtime = ""
+        if not runtime:
+            raise
+    return Path(runtime) if runtime else paths.default_runtime()
 
 
 def user_language() -> str:

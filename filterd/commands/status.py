@@ -11,8 +11,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from filterd.assembly import Assembly
-from filterd.commands.common import config_option, json_option, load
+from filterd.commands.common import config_option, find_runtime, json_option
 from filterd.control.client import DaemonUnreachable, fetch_status
 from filterd.control.messages import Status
 
@@ -22,9 +21,8 @@ from filterd.control.messages import Status
 @config_option
 def command(*, as_json: bool, config: Path | None) -> int:
     """Show whether the filter runs, what it decided, how old its lists are, and what is wrong."""
-    assembly = Assembly.of(*load(config))
     try:
-        status = fetch_status(assembly.runtime)
+        status = fetch_status(find_runtime(config))
     except DaemonUnreachable as error:
         raise click.ClickException(str(error)) from error
     if as_json:

@@ -44,6 +44,8 @@ def fetch_status(runtime: Path, *, timeout_s: float = 5) -> Status:
         if answer.status != http.client.OK:
             raise DaemonUnreachable(f"{path}: the daemon answered {answer.status}; see its log")
         return msgspec.json.decode(body, type=Status)
+    except DaemonUnreachable:
+        raise
     except (FileNotFoundError, ConnectionRefusedError) as error:
         raise DaemonUnreachable(f"filterd is not running ({path}); start it with: filterd run") from error
     except (OSError, http.client.HTTPException, ValueError) as error:

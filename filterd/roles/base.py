@@ -41,6 +41,7 @@ def run_role(make: Callable[[Path | None, list[Bound]], Role]) -> int:
     """Run the role that *make* returns from its configuration file and sockets; return the exit status."""
     _end_with_the_supervisor()
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(levelname)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     config = os.environ.get(CONFIG, "")
     notify = _Notifier()
     try:

@@ -87,4 +87,4 @@ class ControlRole:
     def _look_at_database(self) -> DatabaseStatus:
         found, problems = database_store.open_best(self._assembly.compilation.folder)
         built = found.built.isoformat(timespec="seconds") if found else None
-        return DatabaseStatus(built=built, names=len(found) if found else 0, problem="; ".join(problems))
+        return DatabaseStatus(built=built, names=found.names if found else 0, problem="; ".join(problems))

@@ -173,7 +173,7 @@ class Daemon:
         self.config.write_text(ours + web + config)
 
     def __enter__(self) -> Daemon:
-        self.log = (self.folder / "log").open("a+")
+        self.log = (self.folder / "log").open("w")
         self.process = subprocess.Popen(
             [*FILTERD, "run", "--config", str(self.config)], stdin=subprocess.DEVNULL, stdout=self.log,
             stderr=subprocess.STDOUT, text=True,

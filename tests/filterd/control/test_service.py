@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The status is what the parts told, and says what is wrong."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from filterd.activity.feed import Counted, Event, RoleState, encode
+from filterd.control.messages import DatabaseStatus, Status
+from filterd.control.service import Service, list_status
+from filterd.lists.model import Dropped, Meta, Part, State
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+BLOCK = Event("block", "child", "a.example", 1.0, "query", cause="category-list", category="gambling")
+
+
+def meta(**values: object) -> Meta:
+    known: dict[str, object] = {"id": "l", "url": "https://l.example/", "category": "gambling", "state": State.OK}
+    return Meta(**(known | values))  # type: ignore[arg-type]  # a test's shorthand
+
+
+def told(*messages: object, lists: tuple[Meta, ...] = (), database: DatabaseStatus | None = None) -> Status:
+    service = Service(
+        version="1", lists=lambda: lists, database=lambda: database or DatabaseStatus(names=7), clock=lambda: NOW
+    )
+    for message in messages:
+        service.receive(message if isinstance(message, bytes) else encode(message))  # type: ignore[arg-type]  # as above
+    return service.status()
+
+
+def test_decisions_are_counted_by_action_and_category() -> None:
+    status = told(BLOCK, BLOCK, Event("allow", "child", "b.example", 1.0, "request"))
+
+    assert (status.queries, status.blocked) == (3, 2)
+    assert status.blocked_by_category == {"gambling": 2}
+    assert status.by_stage == {"query": 2, "request": 1}
+
+
+def test_a_role_s_last_word_is_its_state_and_a_problem_is_told() -> None:
+    status = told(
+        RoleState("dns", "starting"), RoleState("dns", "ready", pid=5), RoleState("supervisor", "ready", problem="x")
+    )
+
+    assert [(role.name, role.state, role.pid) for role in status.roles] == [("dns", "ready", 5)]
+    assert status.problems == ["supervisor: x"]
+
+
+def test_foreign_datagrams_change_nothing() -> None:
+    assert told(b"", b"\xff\x00nonsense").queries == 0
+
+
+def test_lost_decisions_are_told() -> None:
+    assert told(Counted("dns", dropped=3)).problems == ["dns: 3 decisions could not be counted"]
+
+
+def test_old_and_refused_lists_are_problems() -> None:
+    old = meta(id="old", fetched=NOW - timedelta(days=30))
+    refused = meta(id="bad", fetched=NOW, state=State.REFUSED, last_error="a web page")
+    status = told(lists=(old, refused, meta(id="new", fetched=NOW)))
+
+    assert status.problems == ["list old: 30 days old; see `filterd lists update`", "list bad: a web page"]
+    assert [entry.age_days for entry in status.lists] == [30.0, 0.0, 0.0]
+
+
+def test_a_database_that_is_not_the_newest_is_a_problem() -> None:
+    assert told(database=DatabaseStatus(problem="cut")).problems == ["cut"]
+
+
+def test_a_list_tells_what_was_left_out_of_all_its_parts() -> None:
+    parts = tuple(
+        Part(name, "gambling", "f", 1, dropped={"guard-site": Dropped(2, [f"{name}.gov.example"])})
+        for name in ("a", "b")
+    )
+    status = list_status(meta(parts=parts, fetched=NOW, doubtful=True), NOW)
+
+    assert status.entries == 2
+    assert status.dropped == {"guard-site": 4}
+    assert status.examples == {"guard-site": ["a.gov.example", "b.gov.example"]}
+    assert status.doubtful
+
+
+def test_a_list_that_never_came_says_so() -> None:
+    assert list_status(meta(state=State.STALE), NOW).state == "never fetched"
+    assert list_status(meta(state=State.REFUSED, last_error="x"), NOW).state == "refused"
