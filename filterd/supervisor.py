@@ -42,6 +42,7 @@ class _Child:
     started: float = 0.0
     restarts: int = 0
     quick_deaths: int = 0
+    told: RoleState | None = None
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -75,6 +76,7 @@ class Supervisor:
         self._bound: list[Bound] = []
         self._stopping = asyncio.Event()
         self._reload = asyncio.Event()
+        self._own: RoleState | None = None
 
     async def run(self, announce: Callable[[list[Bound]], None]) -> None:
         """Serve; call *announce* with the sockets once every role is ready.
@@ -164,6 +166,8 @@ class Supervisor:
             if word == "ready":
                 child.ready.set()
                 self._tell(child, "ready")
+                if child.name == "control":
+                    self._tell_all()
             elif word == "problem":
                 self._tell(child, "ready" if child.ready.is_set() else "starting", text)
 
@@ -217,10 +221,18 @@ class Supervisor:
 
     def _tell(self, child: _Child, state: str, problem: str = "") -> None:
         pid = child.process.pid if child.process else 0
-        self._sender.post(RoleState(child.name, state, pid=pid, restarts=child.restarts, problem=problem))
+        child.told = RoleState(child.name, state, pid=pid, restarts=child.restarts, problem=problem)
+        self._sender.post(child.told)
 
     def _tell_problems(self, problems: Sequence[str]) -> None:
-        self._sender.post(RoleState("supervisor", "ready", pid=os.getpid(), problem="; ".join(problems)))
+        self._own = RoleState("supervisor", "ready", pid=os.getpid(), problem="; ".join(problems))
+        self._sender.post(self._own)
+
+    def _tell_all(self) -> None:
+        """Tell a control that has just started what the one before it knew."""
+        for state in (self._own, *(child.told for child in self._children.values())):
+            if state is not None:
+                self._sender.post(state)
 
 
 def own_command() -> list[str]:

@@ -53,6 +53,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     queries: int = 0  # decisions, DNS and web together
     blocked: int = 0
     rewritten: int = 0
+    uncounted: int = 0  # decisions that were carried out while control was away or busy
     by_stage: dict[str, int] = msgspec.field(default_factory=dict)
     blocked_by_category: dict[str, int] = msgspec.field(default_factory=dict)
     blocked_by_cause: dict[str, int] = msgspec.field(default_factory=dict)

@@ -67,6 +67,7 @@ class Service:
             by_stage=dict(counts.by_stage),
             blocked_by_category=dict(counts.blocked_by_category.most_common()),
             blocked_by_cause=dict(counts.blocked_by_cause.most_common()),
+            uncounted=sum(self._dropped.values()),
             roles=[_role_status(state) for name, state in sorted(self._roles.items()) if name != "supervisor"],
             lists=lists,
             database=database,
@@ -81,7 +82,6 @@ class Service:
                 found.append(f"list {entry.id}: {entry.refused}")
             elif entry.age_days is not None and entry.age_days > STALE_AFTER_DAYS:
                 found.append(f"list {entry.id}: {entry.age_days:.0f} days old; see `filterd lists update`")
-        found += [f"{name}: {count} decisions could not be counted" for name, count in self._dropped.items() if count]
         return found
 
 

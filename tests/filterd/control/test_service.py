@@ -50,7 +50,7 @@ def test_foreign_datagrams_change_nothing() -> None:
 
 
 def test_lost_decisions_are_told() -> None:
-    assert told(Counted("dns", dropped=3)).problems == ["dns: 3 decisions could not be counted"]
+    assert told(Counted("dns", dropped=3), Counted("proxy", dropped=1)).uncounted == 4
 
 
 def test_old_and_refused_lists_are_problems() -> None:
