@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a query to its answer: the steps, in order."""
+
+from __future__ import annotations
+
+import enum
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import assert_never
+
+from filterd.dns import wire
+from filterd.dns.answer import MAX_TTL, Answer
+from filterd.dns.blocking import BLOCK_TTL, NOT_READY, BlockedAnswer, BlockKind, block_reply, explain
+from filterd.dns.cache import AnswerCache
+from filterd.dns.resolver import Ask, Resolver
+from filterd.dns.rewrite import MIN_TTL, SafeHosts, is_rewritten, rewrite_reply
+from filterd.dns.special import LOCAL_TTL, Local, is_demonstration, local_answer, local_reply, refusal
+from filterd.dns.upstream_spec import UpstreamError
+from filterd.dns.wire import ExtendedError, ProtocolError, Query
+from filterd.policy.domains import is_address
+from filterd.policy.model import Allow, Block, Cause, Client, Decide, Decision, Request, Rewrite, Stage
+
+logger = logging.getLogger(__name__)
+
+Boundary = Callable[[Client, datetime], datetime | None]
+"""When the verdicts for a client may next change by themselves; ``None`` where no such moment is known."""
+
+# Contract, order of precedence: an allow by 1 to 6 of the name asked covers what it leads to.
+_COVERS_TARGETS = frozenset(
+    {
+        Cause.PROTECTION_OFF,
+        Cause.SURVIVAL,
+        Cause.PERMISSION,
+        Cause.ALLOW_LIST,
+        Cause.GUARD_SITE,
+        Cause.GUARD_PLATFORM,
+    }
+)
+
+
+class Transport(enum.Enum):
+    """How a query came, which says how long its answer may be."""
+
+    UDP = enum.auto()
+    STREAM = enum.auto()
+
+
+@dataclass(slots=True)
+class Counters:
+    """What happened since the start."""
+
+    queries: int = 0
+    blocked: int = 0
+    malformed: int = 0
+    errors: int = 0  # bugs, answered with SERVFAIL
+    dropped: int = 0  # not answered: too many at a time
+
+
+def no_boundary(_client: Client, _when: datetime) -> datetime | None:
+    """Return ``None``: verdicts that no clock changes."""
+    return None
+
+
+class Pipeline:
+    """Answers queries under the policy that *decide* speaks for; *ask* sends a question to the upstreams.
+
+    *observe* is told each decision, and must not wait. *safe_addresses* is where safe-search hosts are when no upstream
+    says; for those in *without_cname* the addresses alone are told. *clock* gives aware time.
+    """
+
+    def __init__(
+        self,
+        decide: Decide,
+        ask: Ask,
+        *,
+        clock: Callable[[], datetime],
+        boundary: Boundary = no_boundary,
+        observe: Callable[[Decision], None] = lambda _decision: None,
+        blocked_answer: BlockedAnswer = BlockKind.NULL,
+        safe_addresses: Mapping[str, Sequence[str]] | None = None,
+        without_cname: Collection[str] = (),
+    ) -> None:
+        self.counters = Counters()
+        self._decide = decide
+        self._boundary = boundary
+        self._clock = clock
+        self._observe = observe
+        self._blocked_answer = blocked_answer
+        self._resolver = Resolver(ask, cache=AnswerCache())
+        self._safe_hosts = SafeHosts(self._resolver, fixed=safe_addresses or {})
+        self._without_cname = frozenset(without_cname)
+
+    def swap(
+        self, decide: Decide, *, boundary: Boundary | None = None, blocked_answer: BlockedAnswer | None = None
+    ) -> None:
+        """Judge by *decide* from now on, and by what else is given; queries under way are judged anew.
+
+        No verdict is kept anywhere here; what upstreams said still holds.
+        """
+        self._boundary = boundary or self._boundary
+        self._blocked_answer = blocked_answer or self._blocked_answer
+        self._decide = decide
+
+    def swap_upstream(self, ask: Ask) -> None:
+        """Ask *ask* from now on, and forget what others said; queries under way lose nothing."""
+        self._resolver.swap(ask)
+
+    async def answer(self, raw: bytes, client: Client, *, transport: Transport) -> bytes | None:
+        """Return the answer to *raw*, a whole message of *client*; ``None`` where none is owed. Never raises."""
+        self.counters.queries += 1
+        try:
+            query = wire.parse_query(raw)
+        except ProtocolError as error:
+            self.counters.malformed += 1
+            return wire.error_reply(raw, error.rcode)
+        try:
+            message = await self._take_steps(query, client)
+        except Exception:
+            # A bug must not open what the policy closes, nor stop the server: said, counted, refused.
+            logger.exception("a query of type %d could not be answered", query.qtype)
+            self.counters.errors += 1
+            message = wire.reply(query, rcode=wire.SERVFAIL, error=ExtendedError(NOT_READY))
+        limit = min(query.udp_size, wire.SAFE_UDP_SIZE) if transport is Transport.UDP else wire.MAX_MESSAGE
+        return wire.fit(query, message, limit=limit)
+
+    async def _take_steps(self, query: Query, client: Client) -> bytes:
+        # First what no policy could allow: zone transfers, other classes, an EDNS that we do not speak.
+        if (rcode := refusal(query)) is not None:
+            return wire.reply(query, rcode=rcode)
+        # There is no name to judge: the root passes, other such names cannot exist and need not be told to anybody.
+        if not query.host:
+            return await self._answer_unnamed(query)
+        # Before the policy: to software these names mean the same under every profile.
+        if local := local_answer(query.host):
+            return local_reply(query, local)
+        # The one question that this program is about.
+        decide = self._decide
+        decision = decide(Request(Stage.QUERY, client, self._clock(), query.host))
+        match decision.verdict:
+            case Block(reason):
+                ttl = self._ttl(BLOCK_TTL, client)
+                message = block_reply(query, reason, answer=self._blocked_answer, ttl=ttl)
+            case Rewrite():
+                message = await self._rewrite(query, decision.verdict, client)
+            case Allow():
+                message, decision = await self._let_through(query, decision)
+            case _:
+                assert_never(decision.verdict)
+        # The policy changed while an upstream was asked: its new word counts, and costs no second question.
+        if decide is not self._decide:
+            return await self._take_steps(query, client)
+        # Last, so that a query has one decision, whatever its answer brought to light.
+        self.counters.blocked += isinstance(decision.verdict, Block)
+        self._observe(decision)
+        return message
+
+    async def _let_through(self, query: Query, decision: Decision) -> tuple[bytes, Decision]:
+        client = decision.request.client
+        # RFC 8482: ANY is asked by attackers; who needs a record asks for its type.
+        if query.qtype == wire.ANY:
+            return wire.reply(query, answers=[wire.hinfo_record(ttl=self._ttl(LOCAL_TTL, client))]), decision
+        # After the policy, for the categories' test names are in this zone; before the network, for it needs none.
+        if is_demonstration(query.host):
+            return local_reply(query, Local.LOOPBACK, ttl=self._ttl(LOCAL_TTL, client)), decision
+        try:
+            answer, age_s = await self._resolver.resolve(query.qname, query.qtype, do=query.do, cd=query.cd)
+        except UpstreamError as error:
+            return _servfail(query, error), decision
+        # A harmless name may be an alias of one that is not.
+        if blocked := self._find_blocked_target(answer, decision):
+            ttl = self._ttl(BLOCK_TTL, client)
+            reply = block_reply(query, blocked.reason, answer=self._blocked_answer, ttl=ttl)
+            return reply, replace(decision, verdict=blocked)
+        return answer.for_client(query, age_s=age_s, at_most_s=self._ttl(MAX_TTL, client)), decision
+
+    def _find_blocked_target(self, answer: Answer, decision: Decision) -> Block | None:
+        verdict, asked = decision.verdict, decision.request
+        if isinstance(verdict, Allow) and verdict.reason and verdict.reason.cause in _COVERS_TARGETS:
+            return None
+        for target in answer.targets:
+            found = self._decide(replace(asked, host=target, when=self._clock())).verdict
+            if isinstance(found, Block):
+                return found
+        return None
+
+    async def _rewrite(self, query: Query, verdict: Rewrite, client: Client) -> bytes:
+        error = explain(verdict.reason)
+        if not is_rewritten(query.qtype):
+            return wire.reply(query, authority=[wire.soa_record(ttl=self._ttl(MIN_TTL, client))], error=error)
+        try:
+            found, ttl = await self._safe_hosts.find(verdict.host, query.qtype)
+        except UpstreamError as failure:
+            return _servfail(query, failure)
+        alias = None if verdict.host in self._without_cname or is_address(verdict.host) else verdict.host
+        return rewrite_reply(query, alias, found, ttl=self._ttl(ttl, client), error=error)
+
+    async def _answer_unnamed(self, query: Query) -> bytes:
+        if query.qname != wire.ROOT:
+            return local_reply(query, Local.NXDOMAIN)
+        if query.qtype == wire.ANY:
+            return wire.reply(query, answers=[wire.hinfo_record(ttl=LOCAL_TTL)])
+        try:
+            answer, age_s = await self._resolver.resolve(query.qname, query.qtype, do=query.do, cd=query.cd)
+        except UpstreamError as error:
+            return _servfail(query, error)
+        return answer.for_client(query, age_s=age_s)
+
+    def _ttl(self, ttl: int, client: Client) -> int:
+        """Return *ttl*, cut so that no answer outlives its verdict."""
+        now = self._clock()
+        end = self._boundary(client, now)
+        return ttl if end is None else max(0, min(ttl, int((end - now).total_seconds())))
+
+
+def _servfail(query: Query, error: UpstreamError) -> bytes:
+    # Which upstream and why stands in the log: it may be an address that is nobody's business on the network.
+    return wire.reply(query, rcode=wire.SERVFAIL, error=ExtendedError(error.ede, "no upstream answers"))

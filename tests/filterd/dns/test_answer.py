@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an upstream says reaches the client as it came."""
+
+from __future__ import annotations
+
+import struct
+
+import dnslib  # noqa: TID251 - an independent writer of answers
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from filterd.dns import wire
+from filterd.dns.answer import addresses, is_answer_to, read_answer
+from filterd.dns.wire import ProtocolError, parse_query
+from tests.filterd.dns.fakes import Zone, answers, extended_error, question, read
+
+ZONE = """
+www.example.    300 IN CNAME shop.example.
+shop.example.   120 IN CNAME cdn.other.example.
+cdn.other.example. 60 IN A 192.0.2.1
+cdn.other.example. 90 IN A 192.0.2.2
+cdn.other.example. 90 IN AAAA 2001:db8::1
+mail.example.   3600 IN MX 10 mx.example.
+"""
+
+
+def answer_of(name: str, qtype: str = "A") -> bytes:
+    return Zone(ZONE).respond(question(name, qtype))
+
+
+def test_the_records_pass_byte_for_byte() -> None:
+    message = answer_of("www.example")
+
+    passed = read_answer(message).for_client(parse_query(question("www.example")))
+
+    without_opt = message[: len(message) - 11]
+    assert passed[12 : len(without_opt)] == without_opt[12:]
+    assert answers(passed) == answers(message)
+
+
+def test_id_and_letter_case_are_the_clients() -> None:
+    answer = read_answer(answer_of("mail.example", "MX"))
+
+    passed = read(answer.for_client(parse_query(question("MaIl.eXample", "MX", query_id=99))))
+
+    assert (passed.header.id, str(passed.q.qname), str(passed.rr[0].rname)) == (99, "MaIl.eXample.", "MaIl.eXample.")
+
+
+def test_ttls_count_down_and_end_at_the_limit() -> None:
+    passed = read_answer(answer_of("www.example")).for_client(
+        parse_query(question("www.example")), age_s=50, at_most_s=100
+    )
+
+    assert [rr.ttl for rr in read(passed).rr] == [100, 70, 10, 40]
+
+
+def test_an_answer_without_edns_is_for_a_client_without_it() -> None:
+    answer = read_answer(answer_of("mail.example", "MX"))
+
+    assert read(answer.for_client(parse_query(question("mail.example", "MX", edns=None)))).ar == []
+    assert len(read(answer.for_client(parse_query(question("mail.example", "MX")))).ar) == 1
+
+
+def test_an_answer_is_authentic_only_to_who_asked_to_know() -> None:
+    message = bytearray(answer_of("mail.example", "MX"))
+    message[3] |= wire.AD
+    answer = read_answer(bytes(message))
+
+    def ad(asked: bytes) -> int:
+        return int(read(answer.for_client(parse_query(asked))).header.ad)
+
+    assert ad(question("mail.example", "MX")) == 0
+    assert ad(question("mail.example", "MX", ad=1)) == 1
+    assert ad(question("mail.example", "MX", do=True)) == 1
+
+
+def test_all_aliases_on_the_way_are_targets() -> None:
+    assert read_answer(answer_of("www.example")).targets == ("shop.example", "cdn.other.example")
+
+
+def test_the_target_of_an_https_record_is_one_too() -> None:
+    message = Zone("a.example. 60 IN HTTPS 0 b.example.").respond(question("a.example", "HTTPS"))
+
+    assert read_answer(message).targets == ("b.example",)
+
+
+def test_addresses_come_with_their_ttls() -> None:
+    answer = read_answer(answer_of("www.example"))
+
+    assert [(str(a), ttl) for a, ttl in addresses(answer, wire.A)] == [("192.0.2.1", 60), ("192.0.2.2", 90)]
+    assert list(addresses(answer, wire.AAAA)) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "keep_s"),
+    [
+        pytest.param(answer_of("www.example"), 60, id="the least of the TTLs"),
+        pytest.param(answer_of("www.example", "MX"), 120, id="no data: an alias counts too"),
+        pytest.param(answer_of("mail.example"), 600, id="no data: the SOA's minimum"),
+        pytest.param(answer_of("none.example"), 600, id="no name: the SOA's minimum"),
+        pytest.param(bytes(read(question("x.example")).reply().pack()), 0, id="no data without SOA"),
+        pytest.param(wire.reply(parse_query(question("x.example")), rcode=wire.SERVFAIL), 0, id="a failure"),
+    ],
+)
+def test_an_answer_is_kept_as_long_as_it_says(message: bytes, keep_s: int) -> None:
+    assert read_answer(message).keep_s == keep_s
+
+
+def test_the_upstreams_extended_errors_pass_and_its_other_options_do_not() -> None:
+    reply = read(question("x.example", edns=None)).reply()
+    reply.header.rcode = wire.SERVFAIL
+    cookie, bogus = dnslib.EDNSOption(10, b"12345678"), dnslib.EDNSOption(15, b"\0\x06bogus")
+    reply.add_ar(dnslib.EDNS0(udp_len=4096, opts=[cookie, bogus]))
+
+    passed = read_answer(bytes(reply.pack())).for_client(parse_query(question("x.example")))
+
+    assert extended_error(passed) == (6, "bogus")
+    assert [option.code for option in read(passed).ar[0].rdata] == [15]
+
+
+def test_a_ttl_with_the_upper_bit_is_zero() -> None:
+    message = wire.reply(
+        parse_query(question("x.example", edns=None)), answers=[wire.Record(wire.A, 0x80000001, bytes(4))]
+    )
+
+    assert [ttl for _, ttl in read_answer(message).ttls] == [0]
+
+
+def test_records_after_the_opt_are_left_out_and_counted() -> None:
+    reply = read(question("x.example")).reply()
+    reply.add_answer(*dnslib.RR.fromZone("x.example. 60 IN A 192.0.2.1"))
+    reply.add_ar(dnslib.EDNS0(udp_len=1232), *dnslib.RR.fromZone("ns.x.example. 60 IN A 192.0.2.2"))
+
+    passed = read(read_answer(bytes(reply.pack())).for_client(parse_query(question("x.example"))))
+
+    assert ([str(rr.rdata) for rr in passed.rr], len(passed.ar)) == (["192.0.2.1"], 1)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=400))
+def test_a_malformed_answer_is_a_protocol_error_and_nothing_else(tail: bytes) -> None:
+    head = answer_of("www.example")[:60]
+    try:
+        answer = read_answer(head + tail)
+    except ProtocolError:
+        return
+    assert len(answer.for_client(parse_query(question("www.example", edns=None)))) <= len(head + tail)
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_a_bent_answer_is_read_or_refused(data: st.DataObject) -> None:
+    message = bytearray(answer_of("www.example"))
+    for _ in range(data.draw(st.integers(1, 5))):
+        message[data.draw(st.integers(12, len(message) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        read_answer(bytes(message))
+    except ProtocolError:
+        return
+
+
+OURS = wire.make_question(wire.encode_name("wWw.example"), wire.A)
+
+
+def reply_to(message: bytes) -> bytearray:
+    return bytearray(message[:2] + b"\x81\x80" + message[4:])
+
+
+def test_an_answer_matches_its_question() -> None:
+    assert is_answer_to(bytes(reply_to(OURS)), OURS, same_case=True)
+
+
+@pytest.mark.parametrize(
+    ("at", "byte"),
+    [(0, 1), (2, 0x01), (5, 2), (14, ord("X")), (26, 28)],
+    ids=["id", "no answer", "two questions", "name", "type"],
+)
+def test_an_answer_to_something_else_does_not_match(at: int, byte: int) -> None:
+    forged = reply_to(OURS)
+    forged[at] = byte
+
+    assert not is_answer_to(bytes(forged), OURS, same_case=False)
+
+
+def test_letter_case_counts_where_it_is_asked_to() -> None:
+    lower = bytes(reply_to(OURS)).replace(b"wWw", b"www")
+
+    assert not is_answer_to(lower, OURS, same_case=True)
+    assert is_answer_to(lower, OURS, same_case=False)
+
+
+@pytest.mark.parametrize(("flags", "matches"), [(b"\x81\x81", True), (b"\x81\x84", True), (b"\x81\x80", False)])
+def test_an_error_may_come_without_the_question(flags: bytes, matches: bool) -> None:
+    assert is_answer_to(OURS[:2] + flags + bytes(8), OURS, same_case=True) is matches
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=64))
+def test_rubbish_matches_nothing(raw: bytes) -> None:
+    assert not is_answer_to(raw, struct.pack("!H", 0x5653) + OURS[2:], same_case=False)
