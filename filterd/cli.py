@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         status = filterd.main(arguments, prog_name="filterd", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as shown:
-        click.echo(shown.ctx.get_help() if shown.ctx else "", err=True)
+        click.echo(shown.ctx.get_help(), err=True)
         status = USAGE
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "filterd"

@@ -43,7 +43,8 @@ class Compilation:
         """
         found, problems = store.open_best(self.folder)
         if found is None:
-            self.compile()
+            with contextlib.suppress(DatabaseError):  # another process may be at it: what counts is what there is now
+                self.compile()
             found, problems = store.open_best(self.folder)
         if found is None:
             raise DatabaseError("; ".join(problems))

@@ -18,6 +18,7 @@ SETTINGS = {"filterd.settings", "filterd.settings_read", "filterd.settings_file"
 
 ALLOWED: dict[str, set[str]] = {
     "filterd.policy": {"filterd.policy"},
+    "filterd.paths": set(),
     "filterd.wording": {"filterd.policy.model"},
     "filterd.settings": {"filterd.policy"},
     "filterd.settings_read": {"filterd.policy", "filterd.settings"},
@@ -33,13 +34,14 @@ ALLOWED: dict[str, set[str]] = {
         "filterd.policy", "filterd.database", "filterd.lists", "filterd.activity", "filterd.control", *SETTINGS,
     },
 }  # fmt: skip
+COMPOSITION = ("filterd.assembly", "filterd.compilation", "filterd.list_updates", "filterd.shipped")
 EVERYTHING = (
+    *COMPOSITION,
     "filterd.cli",
     "filterd.__main__",
     "filterd.commands",
     "filterd.roles",
     "filterd.supervisor",
-    "filterd.assembly",
 )
 
 # What the pure core may take from outside: values, no I/O, no clock.

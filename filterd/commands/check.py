@@ -27,11 +27,11 @@ class Answer(msgspec.Struct, omit_defaults=False):
     host: str | None
     action: str | None
     category: str | None
-    categories: list[str]
+    categories: tuple[str, ...]
     rule: str | None
     list: str | None
     stage: str
-    decree: list[str]
+    decree: tuple[str, ...]
     profile: str
     cause: str | None
 
@@ -131,9 +131,9 @@ def _answer(text: str, decision: Decision) -> Answer:
     request, verdict, profile = decision.request, decision.verdict, decision.profile
     reason, stage = verdict.reason, request.stage.name.lower()
     if reason is None:
-        return Answer(text, request.host, "allow", None, [], None, None, stage, [], profile, None)
+        return Answer(text, request.host, "allow", None, (), None, None, stage, (), profile, None)
     action = "allow" if isinstance(verdict, Allow) else "block"
-    given = (reason.category, list(reason.categories), reason.rule, reason.list, stage, list(reason.decree), profile)
+    given = (reason.category, reason.categories, reason.rule, reason.list, stage, reason.decree, profile)
     if isinstance(verdict, Rewrite):
         return Rewritten(text, request.host, "rewrite", *given, reason.cause.value, host_rewritten=verdict.host)
     return Answer(text, request.host, action, *given, reason.cause.value)

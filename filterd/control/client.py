@@ -41,14 +41,12 @@ def fetch_status(runtime: Path, *, timeout_s: float = 5) -> Status:
         connection.request("GET", "/v1/status")
         answer = connection.getresponse()
         body = answer.read(_MAX_ANSWER)
-        if answer.status != http.client.OK:
-            raise DaemonUnreachable(f"{path}: the daemon answered {answer.status}; see its log")
-        return msgspec.json.decode(body, type=Status)
-    except DaemonUnreachable:
-        raise
+        if answer.status == http.client.OK:
+            return msgspec.json.decode(body, type=Status)
     except (FileNotFoundError, ConnectionRefusedError) as error:
         raise DaemonUnreachable(f"filterd is not running ({path}); start it with: filterd run") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise DaemonUnreachable(f"{path}: no usable answer ({error}); is this daemon of another version?") from error
     finally:
         connection.close()
+    raise DaemonUnreachable(f"{path}: the daemon answered {answer.status}; see its log")

@@ -14,7 +14,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class ClientRule:
-    """One `[[clients]]` entry: exactly one of *user*, *device* (a MAC address or a device's id) and *network* is given."""
+    """One `[[clients]]` entry: one of *user*, *device* (a MAC address or a device's id) and *network* is given."""
 
     profile: str
     user: str | None = None

@@ -42,7 +42,7 @@ class Profile:
     allow: frozenset[str] = frozenset()
     deny: frozenset[str] = frozenset()
     own_patterns: OwnPatterns = field(default_factory=OwnPatterns)
-    schedule: Schedule = Schedule()
+    schedule: Schedule = field(default_factory=Schedule)
     record: Record = Record.BLOCKED
 
 

@@ -19,9 +19,10 @@ from filterd.control.service import Service
 from filterd.database import store as database_store
 from filterd.database.layout import DatabaseError
 from filterd.lists.model import Meta
-from filterd.roles.updates import Updates
+from filterd.roles.updates import Updates, update_by_command
 from filterd.shipped import Shipped
 from filterd.sockets import Bound
+from filterd.supervisor import own_command
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class ControlRole:
         self._assembly = self._read()
         self._service = Service(version=__version__, lists=self._lists, database=self._database)
         self._server = ControlServer(make_app(self._service.status))
-        self._updates = Updates(config)
+        self._updates = Updates(update_by_command(own_command(), config))
 
     async def start(self, tasks: asyncio.TaskGroup) -> None:
         """Serve."""

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from filterd.dns.pipeline import Pipeline
 from filterd.dns.server import DnsServer
 from filterd.dns.upstream import Upstreams, make_upstreams, parse_upstream
 from filterd.policy.policy import Policy
-from filterd.policy.safesearch import SafeSearch
+from filterd.policy.safesearch import SafeSearch, SafeTarget
 from filterd.settings import Dns
 from filterd.shipped import Shipped
 from filterd.sockets import Bound
@@ -39,6 +38,7 @@ class DnsRole:
         self._dns, policy, runtime = self._read()
         self._sender = Sender(str(runtime / "decisions.sock"))
         self._upstreams = _upstreams(self._dns)
+        safe = _safe_targets(self._shipped.safe_search)
         self._pipeline = Pipeline(
             policy.decide,
             self._upstreams.ask,
@@ -46,7 +46,8 @@ class DnsRole:
             boundary=policy.next_boundary,
             observe=self._sender.send,
             blocked_answer=parse_blocked_answer(self._dns.blocked_answer),
-            safe_addresses=_safe_addresses(self._shipped.safe_search),
+            safe_addresses={target.host: target.addresses for target in safe},
+            without_cname={target.host for target in safe if not target.cname},
         )
 
     async def start(self, tasks: asyncio.TaskGroup) -> None:
@@ -91,7 +92,5 @@ def _upstreams(dns: Dns) -> Upstreams:
     return make_upstreams(specs, ca_file=Path(dns.upstream_ca) if dns.upstream_ca else None)
 
 
-def _safe_addresses(safe_search: SafeSearch) -> Mapping[str, Sequence[str]]:
-    """Return, by safe host, the addresses that are answered while the upstream does not tell."""
-    targets = [*safe_search.engines.values(), *(t for level in safe_search.youtube.values() for t in level.values())]
-    return {target.host: target.addresses for target in targets}
+def _safe_targets(safe_search: SafeSearch) -> list[SafeTarget]:
+    return [*safe_search.engines.values(), *(t for level in safe_search.youtube.values() for t in level.values())]

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The status as people read it."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from filterd.commands.status import show
+from filterd.control.messages import DatabaseStatus, ListStatus, RoleStatus, Status
+from tests.filterd.commands.conftest import Run
+
+
+def test_people_see_counts_processes_lists_and_problems() -> None:
+    status = Status(
+        version="1.2", queries=10, blocked=3, blocked_by_category={"gambling": 3},
+        roles=[RoleStatus(name="dns", state="ready", pid=7, restarts=1)],
+        lists=[ListStatus(id="ut1", category="all", entries=5, age_days=1.5, state="ok")],
+        database=DatabaseStatus(built="2026-11-21", names=9), problems=["dns: it rained"],
+    )  # fmt: skip
+    screen = io.StringIO()
+    show(status, Console(file=screen, width=200))
+    text = screen.getvalue()
+
+    for part in (
+        "10 decisions, 3 blocked",
+        "gambling",
+        "dns",
+        "ut1 (all): 5 entries, 1.5 days old, ok",
+        "problem: dns: it rained",
+    ):
+        assert part in text
+
+
+def test_no_daemon_is_status_1_and_one_line(run: Run, config: Path) -> None:
+    out = run("status", "--config", str(config))
+
+    assert out.status == 1
+    assert "not running" in out.err
+    assert out.err.count("\n") == 1
+
+
+def test_a_daemon_is_looked_for_where_a_wrong_configuration_says(run: Run, config: Path) -> None:
+    config.write_text(config.read_text() + "[profiles.child]\nalow = []\n")
+    out = run("status", "--config", str(config))
+
+    assert "not running" in out.err
+    assert str(config.parent / "run") in out.err
