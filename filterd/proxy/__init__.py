@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The HTTP edge on mitmproxy. Imports `policy` only; every hook fails closed."""
+"""The HTTP edge on mitmproxy. Imports `policy` and `wording` only; every hook fails closed."""

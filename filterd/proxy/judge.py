@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Puts what a client asks for to the policy: the name, and every address that it leads to."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from mitmproxy import connection
+
+from filterd.policy.domains import is_address, normalise_host
+from filterd.policy.model import Allow, Block, Cause, Client, Decide, Decision, Request, Rewrite, Stage
+from filterd.proxy.block_page import Asked, CategoryNames, Page, block_page, notice_page
+from filterd.proxy.resolve import NoRoute, Router
+from filterd.proxy.streams import Route
+from filterd.wording import Notice
+
+# An allow by clauses 1 to 6 of the order of precedence covers the addresses of the name.
+_COVERS_ADDRESSES = frozenset(
+    {Cause.PROTECTION_OFF, Cause.SURVIVAL, Cause.PERMISSION, Cause.ALLOW_LIST, Cause.GUARD_SITE, Cause.GUARD_PLATFORM}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """What is judged by; swapped whole."""
+
+    decide: Decide
+    category_names: CategoryNames
+    router: Router
+
+
+class Refusal(Exception):
+    """The request ends here; *page* makes the answer for who asked."""
+
+    def __init__(self, page: Callable[[Asked], Page]) -> None:
+        super().__init__()
+        self.page = page
+
+
+class Judge:
+    """Asks the policy, and tells *observe* each decision on what a client asked for, once."""
+
+    def __init__(
+        self, rulebook: Rulebook, *, observe: Callable[[Decision], None], clock: Callable[[], datetime]
+    ) -> None:
+        self.rulebook = rulebook
+        self._observe = observe
+        self._clock = clock
+        self._profiles: Mapping[str, str | None] = {}
+
+    def know_profiles(self, profiles: Mapping[str, str | None]) -> None:
+        """Say which profile is fixed for the clients of each proxy mode."""
+        self._profiles = profiles
+
+    def ask(self, stage: Stage, client: connection.Client, host: str, url: str | None = None) -> Decision:
+        """Return the decision on *host* or *url*; it still has to be observed or followed."""
+        who = _client(client.peername[0], self._profiles.get(client.proxy_mode.full_spec))
+        return self.rulebook.decide(Request(stage, who, self._clock(), host, url))
+
+    def let_through(self, decision: Decision) -> None:
+        """Observe *decision*.
+
+        Raises:
+            Refusal: it is a block.
+        """
+        self._observe(decision)
+        verdict, names = decision.verdict, self.rulebook.category_names
+        if isinstance(verdict, Block):
+            reason = verdict.reason
+            raise Refusal(lambda asked: block_page(decision, reason, asked, names))
+
+    async def find_route(self, decision: Decision, port: int) -> tuple[str, Route]:
+        """Observe *decision* and return the host that answers for the one decided on, and the way there.
+
+        Raises:
+            Refusal: the host or one of its addresses is blocked, or there is no way.
+        """
+        served_by = _serving_host(decision)
+        addresses: tuple[str, ...] = ()
+        trouble: NoRoute | None = None
+        if not isinstance(decision.verdict, Block):
+            try:
+                addresses = await self.rulebook.router.find(served_by)
+            except NoRoute as error:
+                trouble = error
+        self.let_through(self._with_addresses(decision, addresses))
+        if trouble is not None:
+            raise refuse_with(trouble.notice, decision.request.host) from trouble
+        return served_by, Route(addresses, port)
+
+    def _with_addresses(self, decision: Decision, addresses: Iterable[str]) -> Decision:
+        """Return *decision*, or the block that one of the *addresses* deserves."""
+        asked = decision.request
+        if is_address(asked.host) or _covers_addresses(decision.verdict):
+            return decision
+        for address in addresses:
+            found = self.rulebook.decide(Request(Stage.HELLO, asked.client, asked.when, address))
+            if isinstance(found.verdict, Block):
+                return Decision(asked, found.verdict, found.profile)
+        return decision
+
+
+def refuse_with(notice: Notice, host: str) -> Refusal:
+    """Return the refusal that says *notice* about *host*."""
+    return Refusal(lambda asked: notice_page(notice, asked, host=host))
+
+
+@functools.lru_cache(maxsize=1024)
+def _client(address: str, profile: str | None) -> Client:
+    return Client(address=normalise_host(address), profile=profile)
+
+
+def _serving_host(decision: Decision) -> str:
+    """Return the host that answers for the one decided on: itself, or the engine's safe one."""
+    verdict = decision.verdict
+    return verdict.host if isinstance(verdict, Rewrite) else decision.request.host
+
+
+def _covers_addresses(verdict: Allow | Block | Rewrite) -> bool:
+    match verdict:
+        case Allow(reason):
+            return reason is not None and reason.cause in _COVERS_ADDRESSES
+        case Rewrite():
+            return True  # the policy's own choice of server
+        case Block():
+            return False
+        case _ as never:
+            assert_never(never)
