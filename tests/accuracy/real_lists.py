@@ -81,9 +81,7 @@ def list_id(name: str) -> str:
 
 def run(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run `filterd` to its end."""
-    return subprocess.run(
-        [*FILTERD, *arguments], input=stdin, capture_output=True, text=True, check=False, timeout=600
-    )
+    return subprocess.run([*FILTERD, *arguments], input=stdin, capture_output=True, text=True, check=False, timeout=600)
 
 
 @dataclass(frozen=True)

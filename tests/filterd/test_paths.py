@@ -12,7 +12,7 @@ from filterd import paths
 
 @pytest.fixture
 def plain_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setattr(paths.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr("filterd.paths.os.geteuid", lambda: 1000)
     monkeypatch.setattr(paths, "SYSTEM_CONFIG", tmp_path / "etc" / "filterd.toml")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     for name in ("XDG_STATE_HOME", "XDG_RUNTIME_DIR"):
