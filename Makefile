@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Two commands for a newcomer: make run, make test. Both set everything up by themselves.
-.PHONY: run test check format bench accuracy lock setup clean
+.PHONY: run test check format bench accuracy docs lock setup clean
 BIN := .venv/bin
 
 run: setup
@@ -26,6 +26,10 @@ bench: setup
 accuracy: setup
 	$(BIN)/python categories/learning/evaluate_hosts.py
 	$(BIN)/python tests/accuracy/lists.py
+
+# Writes the pages of docs/ that come from declarations.
+docs: setup
+	$(BIN)/python -m filterd.settings_docs > docs/configuration.md
 
 # Writes requirements.lock anew from pyproject.toml: every dependency with its version and hashes.
 lock: setup

@@ -123,6 +123,21 @@ class Assembly:
                 hint = nearest(entry.category, [*known, ALL_CATEGORIES])
                 raise self._source.error(("lists", name, "category"), f"unknown category {entry.category!r}{hint}")
 
+        for at, listener in enumerate(self.settings.proxy.listeners):
+            if listener.mode == "transparent":
+                path = ("proxy", "listeners", at, "mode")
+                raise self._source.error(path, "transparent listeners are not in this version yet; use explicit")
+
+    def notices(self) -> list[str]:
+        """Return which settings ask for what this version cannot do yet: said plainly, never left out in silence."""
+        settings, found = self.settings, []
+        if settings.proxy.inspect:
+            found.append("[proxy] inspect: not in this version yet; HTTPS is judged by host name only")
+        for key in ("block_page", "doh", "dot", "metrics", "status_page"):
+            if getattr(settings, key).listen:
+                found.append(f"[{key}] listen: not in this version yet; nothing is served there")
+        return found
+
     def _profiles(self) -> dict[str, Profile]:
         bands = {band.value: self._profile(band.value, ProfileSection()) for band in AgeBand}
         own = {name: self._profile(name, section) for name, section in self.settings.profiles.items()}

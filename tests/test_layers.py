@@ -23,6 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "filterd.settings": {"filterd.policy"},
     "filterd.settings_read": {"filterd.policy", "filterd.settings"},
     "filterd.settings_file": {"filterd.policy", "filterd.settings", "filterd.settings_read"},
+    "filterd.settings_docs": {"filterd.settings", "filterd.settings_file"},
     "filterd.catalogue": {"filterd.policy"},
     "filterd.sockets": SETTINGS,
     "filterd.database": {"filterd.policy", "filterd.database"},

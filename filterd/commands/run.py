@@ -53,13 +53,15 @@ def _plan(config: Path | None, shipped: Shipped) -> Plan:
 
 def _prepare(plan: Plan, config: Path | None, shipped: Shipped) -> Sequence[str]:
     """See to a database that fits the settings; return what went wrong."""
-    compilation = Assembly.of(plan.settings, config, shipped).compilation
+    assembly = Assembly.of(plan.settings, config, shipped)
+    problems = assembly.notices()
+    compilation = assembly.compilation
     try:
         if not compilation.is_current():
             compilation.compile()
     except (OSError, ListError, ValueError) as error:
-        return [f"the category database could not be built: {error}; the last good one is used"]
-    return []
+        problems.append(f"the category database could not be built: {error}; the last good one is used")
+    return problems
 
 
 def _demo_config(folder: Path) -> Path:

@@ -91,6 +91,7 @@ def test_schedules_run_in_the_zone_of_the_settings() -> None:
         ('[[proxy.listeners]]\nlisten = "127.0.0.1:1"\nprofile = "kid"', "line 3: unknown profile 'kid'"),
         ('[profiles.child]\nblocked_categories = ["porn"]', "line 2: unknown category 'porn'"),
         ('[profiles.child]\npatterns = ["casino"]', "line 2: 'casino' is no pattern"),
+        ('[[proxy.listeners]]\nlisten = "127.0.0.1:1"\nmode = "transparent"', "line 3: transparent listeners are not"),
         ('[lists.x]\ncategory = "gamblin"\nurl = "file:///x"', "line 2: unknown category 'gamblin'; did you mean"),
     ],
 )
@@ -99,6 +100,13 @@ def test_what_is_not_there_is_refused_with_its_line(text: str, message: str) -> 
         assemble(text).check()
 
     assert message in str(refused.value)
+
+
+def test_what_this_version_cannot_do_yet_is_said() -> None:
+    asked = assemble('[proxy]\ninspect = true\n[doh]\nlisten = "127.0.0.1:1"\n')
+
+    assert [notice.partition(":")[0] for notice in asked.notices()] == ["[proxy] inspect", "[doh] listen"]
+    assert assemble("").notices() == []
 
 
 def test_without_lists_the_defaults_are_subscribed_and_else_only_those_named() -> None:
