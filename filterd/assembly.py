@@ -133,10 +133,8 @@ class Assembly:
         settings, found = self.settings, []
         if settings.proxy.inspect:
             found.append("[proxy] inspect: not in this version yet; HTTPS is judged by host name only")
-        for key in ("block_page", "doh", "dot", "metrics", "status_page"):
-            if getattr(settings, key).listen:
-                found.append(f"[{key}] listen: not in this version yet; nothing is served there")
-        return found
+        asked = [key for key in ("block_page", "doh", "dot", "metrics", "status_page") if getattr(settings, key).listen]
+        return [*found, *(f"[{key}] listen: not in this version yet; nothing is served there" for key in asked)]
 
     def _profiles(self) -> dict[str, Profile]:
         bands = {band.value: self._profile(band.value, ProfileSection()) for band in AgeBand}

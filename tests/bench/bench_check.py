@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from tests.accuracy.real_lists import FILTERD, SHARED, read_popular, read_rows  # noqa: E402 (after the path)
+from tests.accuracy.real_lists import FILTERD, SHARED, read_popular, read_rows
 
 TARGET = 30_000
 NAMES = 200_000

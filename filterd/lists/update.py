@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Subscriptions brought up to date: fetched side by side, judged one after the other."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+from filterd.lists.evidence import JudgeContext
+from filterd.lists.fetch import Fetched, Fetcher, Unchanged, Validators
+from filterd.lists.intake import Intake
+from filterd.lists.model import (
+    ALL_CATEGORIES,
+    ListError,
+    Meta,
+    Outcome,
+    Progress,
+    Silent,
+    State,
+    Subscription,
+    UpdateResult,
+)
+from filterd.lists.sources import Sources
+from filterd.lists.store import Store
+from filterd.policy.model import GUARD_SITE
+
+_AT_ONCE = 4
+_Fetch = Fetched | Unchanged | ListError
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Updater:
+    """What updates need: where lists are kept, what they are judged by, how they come."""
+
+    store: Store
+    context: JudgeContext
+    fetcher: Fetcher
+    sources: Sources
+    clock: Callable[[], datetime]
+    progress: Progress = dataclasses.field(default_factory=Silent)
+
+    def update(self, subscriptions: Iterable[Subscription], *, accept_shrunk: bool = False) -> list[UpdateResult]:
+        """Bring *subscriptions* up to date; one that fails keeps its last good copy and does not stop the others.
+
+        Raises:
+            ListError: the store cannot be used, or another update is running.
+        """
+        wanted = list(subscriptions)
+        with self.store.locked():
+            digest = self.context.digest()
+            fetched = self._fetch_all(wanted, "" if accept_shrunk else digest)
+            try:
+                # What is benign first: it bears on the others. A whole tree brings some of its own.
+                ordered = sorted(wanted, key=lambda s: (s.category != GUARD_SITE, s.category != ALL_CATEGORIES))
+                results = {s.id: self._settle(s, fetched[s.url], digest, accept_shrunk=accept_shrunk) for s in ordered}
+            finally:
+                for came in fetched.values():
+                    if isinstance(came, Fetched):
+                        came.discard()
+        return [results[s.id] for s in wanted]
+
+    def _fetch_all(self, wanted: Sequence[Subscription], digest: str) -> dict[str, _Fetch]:
+        by_url: dict[str, list[Subscription]] = {}
+        for subscription in wanted:
+            by_url.setdefault(subscription.url, []).append(subscription)
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="lists") as pool:
+            jobs = {url: pool.submit(self._fetch, url, self._known(readers, digest)) for url, readers in by_url.items()}
+            return {url: job.result() for url, job in jobs.items()}
+
+    def _fetch(self, url: str, known: Validators | None) -> _Fetch:
+        def on_bytes(received: int, total: int | None) -> None:
+            self.progress.downloading(url, received, total)
+
+        try:
+            return self.fetcher.fetch(url, known, on_bytes)
+        except ListError as error:
+            return error
+
+    def _known(self, readers: Iterable[Subscription], digest: str) -> Validators | None:
+        """Return which version of one address all its *readers* have; ``None`` where it must come anew."""
+        versions = {self._version(reader, digest) for reader in readers}
+        return versions.pop() if len(versions) == 1 else None
+
+    def _version(self, subscription: Subscription, digest: str) -> Validators | None:
+        meta = self.store.read_meta(subscription.id)
+        if meta is None or not _same_choice(meta, subscription) or meta.context != digest:
+            return None
+        whole = all(self.store.rules(meta.id, part).path.is_file() for part in meta.parts)
+        if not meta.parts or not whole:
+            return None
+        return Validators(meta.etag, meta.modified) if meta.etag or meta.modified else None
+
+    def _settle(self, subscription: Subscription, came: _Fetch, digest: str, *, accept_shrunk: bool) -> UpdateResult:
+        before = self.store.read_meta(subscription.id)
+        previous = before if before and _same_choice(before, subscription) else None
+        try:
+            result = self._take(subscription, came, previous, digest, accept_shrunk=accept_shrunk)
+        except ListError as error:
+            outcome = Outcome.FAILED if came is error else Outcome.REFUSED
+            result = self._note_failure(subscription, outcome, str(error), previous)
+        self.progress.finished(subscription.id, result.outcome)
+        return result
+
+    def _take(
+        self, subscription: Subscription, came: _Fetch, previous: Meta | None, digest: str, *, accept_shrunk: bool
+    ) -> UpdateResult:
+        if isinstance(came, ListError):
+            raise came
+        if isinstance(came, Unchanged):
+            if previous is None:
+                raise ListError("the server has nothing newer than what we do not have")
+            meta = self._standing(previous)
+            self.store.write_meta(meta)
+            return UpdateResult(subscription.id, Outcome.UNCHANGED, meta, meta.last_error)
+        intake = self._intake(subscription, accept_shrunk=accept_shrunk)
+        taken = intake.take(subscription, came.path, previous, self.store.benign_names(without=[subscription.id]))
+        source = self.sources.by_url(subscription.url)
+        meta = self._standing(
+            dataclasses.replace(
+                _new_meta(subscription),
+                licence=source.licence if source else "",
+                fetched=intake.now,
+                etag=came.validators.etag,
+                modified=came.validators.modified,
+                context=digest,
+                doubtful=taken.doubtful,
+                parts=taken.parts,
+            )
+        )
+        try:
+            self.store.write_meta(meta)
+        except ListError:
+            self.store.discard(subscription.id, taken.new_files)
+            raise
+        return UpdateResult(subscription.id, Outcome.UPDATED, meta, meta.last_error)
+
+    def _standing(self, meta: Meta) -> Meta:
+        """Return *meta* after a try that went well, as far as its parts did."""
+        refused = [f"{part.name}: {part.error}" for part in meta.parts if part.error]
+        return dataclasses.replace(
+            meta,
+            state=State.REFUSED if refused else State.OK,
+            checked=self.clock(),
+            failures=0,
+            last_error=refused[0] if refused else "",
+        )
+
+    def _intake(self, subscription: Subscription, *, accept_shrunk: bool) -> Intake:
+        read = 0
+
+        def on_lines(lines: int) -> None:
+            nonlocal read
+            read += lines
+            self.progress.judging(subscription.id, read)
+
+        tree_parts = self.sources.tree_parts(subscription.url)
+        return Intake(self.store, self.context, tree_parts, self.clock(), on_lines, accept_shrunk)
+
+    def _note_failure(
+        self, subscription: Subscription, outcome: Outcome, error: str, previous: Meta | None
+    ) -> UpdateResult:
+        known = previous or _new_meta(subscription)
+        state = State.REFUSED if outcome is Outcome.REFUSED else State.STALE
+        meta = dataclasses.replace(
+            known, state=state, checked=self.clock(), failures=known.failures + 1, last_error=error
+        )
+        try:
+            self.store.write_meta(meta)
+        except ListError as full:  # a full disk must not hide what went wrong first
+            error = f"{error}; {full}" if str(full) not in error else error
+        return UpdateResult(subscription.id, outcome, meta, error)
+
+
+def _new_meta(subscription: Subscription) -> Meta:
+    return Meta(subscription.id, subscription.url, subscription.category, subscription.format)
+
+
+def _same_choice(meta: Meta, subscription: Subscription) -> bool:
+    return (meta.url, meta.category, meta.format) == (subscription.url, subscription.category, subscription.format)
