@@ -22,9 +22,10 @@ class FakeNames:
             for domain in suffixes(host)
             for category, listed in self._entries.get(domain, ())
         ]
+        url = host + (path or "")
         whole = [
-            Match(host + path, depth(host) + 1, category, listed, Effect.BLOCK)
-            for category, listed in (self._entries.get(host + path, ()) if path else ())
+            Match(url, depth(host) + 1, category, listed, Effect.BLOCK)
+            for category, listed in (self._entries.get(url, ()) if path else ())
         ]
         return whole + found
 

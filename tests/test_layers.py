@@ -48,7 +48,8 @@ EVERYTHING = (
 # What the pure core may take from outside: values, no I/O, no clock.
 PURE = {
     "__future__", "ahocorasick", "bisect", "collections", "dataclasses", "datetime", "enum", "fnmatch", "functools",
-    "heapq", "idna", "ipaddress", "itertools", "math", "operator", "re", "string", "typing", "unicodedata", "urllib", "zoneinfo",
+    "heapq", "idna", "ipaddress", "itertools", "math", "operator", "re", "string", "typing", "unicodedata",
+    "urllib", "zoneinfo",
 }  # fmt: skip
 
 

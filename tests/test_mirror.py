@@ -13,6 +13,7 @@ PARTS = ("filterd",)  # gui and installer join here with their first module
 # A module without behaviour of its own, or whose behaviour only shows from outside: it names the test that shows it.
 SHOWN_ELSEWHERE = {
     "filterd/__main__.py": "tests/filterd/test_cli.py",
+    "filterd/policy/model.py": "tests/filterd/policy/test_policy.py",
     "filterd/control/messages.py": "tests/filterd/control/test_api.py",
     "filterd/commands/common.py": "tests/filterd/test_cli.py",
     "filterd/commands/role.py": "tests/e2e/test_daemon.py",

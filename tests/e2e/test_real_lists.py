@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The main job on real lists: UT1's tree and the others, subscribed over a local web server (`make accuracy` in short)."""
+"""The main job on real lists, UT1's tree among them, subscribed over a local web server (`make accuracy` in short)."""
 
 from __future__ import annotations
 

@@ -135,6 +135,12 @@ def test_an_archive_of_one_category_is_what_the_adult_says_it_is(bench: Bench) -
     assert bench.domains(bench.take(content, one()), "one") == {"arjel": ["casino.example.com"]}
 
 
+def test_a_folder_with_an_odd_name_is_no_category(bench: Bench) -> None:
+    taken = bench.take(tar_gz({"ñandú \udcff/domains": "casino.example.com\n"}), one())
+
+    assert bench.domains(taken, "one") == {"": ["casino.example.com"]}
+
+
 def test_a_tree_without_the_category_says_what_it_has(bench: Bench) -> None:
     with pytest.raises(ListError, match="nothing for 'tobacco': it holds adult, gambling, malware"):
         bench.take(tar_gz(TREE), one("tobacco"))
