@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the filter finds and what it blocks wrongly, with all real lists of the shared data folder subscribed.
 
-Part of `make accuracy`; prints tables. Exits 1 where fewer than 20 000 labelled names are blocked in their category, where
-a wrong block known from public lists is blocked here too, or where more than 0.1 % of the harmless names are.
+Part of `make accuracy`; prints tables. Exits 1 where fewer than 20 000 labelled names are blocked in their category,
+where a wrong block known from public lists is blocked here too, or where over 0.1 % of the harmless names are.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ _POPULAR = """
 xvideos.com pornhub.com bongacams.com xhamster.com xnxx.com txxx.com redtube.com hclips.com youporn.com upornia.com
 chaturbate.com livejasmin.com tube8.com dmm.co.jp eyny.com bet365.com badoo.com
 kat.cr torrentz.eu thepiratebay.se putlocker.is kinogo.co nyaa.se streamcloud.eu rutracker.org youtube-mp3.org
-onclickads.net adnetworkperformance.com popads.net directrev.com tradeadexchange.com liveadexchanger.com popcash.net
+onclickads.net adnetworkperformance.com directrev.com tradeadexchange.com liveadexchanger.com popcash.net
 terraclicks.com loading-delivery2.com adplxmd.com doublepimp.com spaceshipads.com exoclick.com rdsa2012.com
 reimageplus.com mystart.com
 """
