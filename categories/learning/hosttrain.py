@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From names to weights: one category's model, cleaned of wrong labels and set to a threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import hostmodel
+from hostdata import Names, one_a_site, part_of, site
+from hostmodel import Array, Model, Rows, Vocabulary
+
+from filterd.policy.hostweights import MAX_GRAM_WEIGHT, UNIT
+
+np: Any = hostmodel.np
+
+BACKGROUND = 150_000  # popular names: more of them changed nothing
+OTHERS = {"malware": 21_000, "anonymizers": 15_000, "gambling": 13_000, "pornography": 13_000, "drugs": 5_000}
+# Dating and pornography, gambling and drugs are often told apart by nobody: such names teach neither.
+KIN = {"dating": {"pornography"}, "pornography": {"dating"}}
+
+# Labels are wrong here and there. A harmful name that a model without it finds harmless teaches less, a popular one
+# that it finds harmful (an unlisted site) nothing.
+UNLIKELY_HARMFUL, UNLIKELY_HARMLESS = -2.0, 1.5
+DOUBTFUL_IMPORTANCE = 0.2
+
+WRONG_MUST_ALLOW = 0.0004  # the share of held-out must-allow names above the threshold
+WRONG_BACKGROUND = 0.002  # and of held-out popular ones, unlisted harmful sites among them
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Names of one kind in a training."""
+
+    kind: str
+    hosts: Sequence[str]
+    importance: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A category's weights in thousandths of its threshold, and what they were learned from."""
+
+    category: str
+    weights: dict[str, int]
+    counts: dict[str, int]  # kind of names -> how many
+    threshold: float  # as a log-odds
+
+
+def train(
+    names: Names,
+    category: str,
+    *,
+    without: frozenset[str] = frozenset(),
+    spare: Callable[[str], bool] = lambda _: False,
+) -> Learned:
+    """Return the weights of *category*, learned without the sources *without* and the harmless names that *spare* picks."""
+    groups = _groups(names, category, without=without, spare=spare)
+    hosts = [host for group in groups for host in group.hosts]
+    kinds = np.repeat(np.arange(len(groups)), [len(group.hosts) for group in groups])
+    importance = np.repeat([group.importance for group in groups], [len(group.hosts) for group in groups])
+    harmful = kinds == 0
+    may_err = np.isin(kinds, [at for at, group in enumerate(groups) if group.kind in ("background", "others")])
+    vocabulary = hostmodel.learn_vocabulary(hosts)
+    rows = hostmodel.rows_of(hosts, vocabulary)
+    halves = np.array([part_of(host, 4) % 2 for host in hosts])
+
+    unseen = _cross_scores(rows, harmful, importance, halves)
+    importance[harmful & (unseen < UNLIKELY_HARMFUL)] *= DOUBTFUL_IMPORTANCE
+    importance[may_err & (unseen > UNLIKELY_HARMLESS)] = 0
+    unseen = _cross_scores(rows, harmful, importance, halves)
+    model = hostmodel.fit(rows, harmful, importance)
+    by_kind = {group.kind: unseen[kinds == at] for at, group in enumerate(groups)}
+    threshold = _threshold(by_kind)
+    counts = {group.kind: len(group.hosts) for group in groups}
+    return Learned(category, _table(vocabulary, model, threshold), counts, threshold)
+
+
+def _groups(names: Names, category: str, *, without: frozenset[str], spare: Callable[[str], bool]) -> list[Group]:
+    """Return the names to learn from, the harmful first."""
+    chosen = [row for row in names.harmful if row.category == category]
+    harmful = list(one_a_site(row.host for row in chosen if not row.sources & without))
+    # What only the spared sources say is harmful must not be taught as harmless by another label.
+    taken = {site(row.host) for row in chosen}
+    others: list[str] = []
+    for other, most in OTHERS.items():
+        if other != category and other not in KIN.get(category, ()):
+            hosts = one_a_site(row.host for row in names.harmful if row.category == other)
+            others += islice((host for host in hosts if site(host) not in taken), most)
+    step = max(1, len(names.background) // BACKGROUND)
+    return [
+        Group("harmful", harmful),
+        Group("must_allow", [host for host in names.must_allow if not spare(host)]),
+        Group("traps", [host for host in names.traps if not spare(host)]),
+        Group("background", names.background[::step]),
+        Group("others", others),
+        Group("taught", names.taught, 2.0),
+        Group("words", names.words, 0.5),
+        Group("popular", [host for host in names.popular + names.paraguay if site(host) not in taken]),
+    ]
+
+
+def _cross_scores(rows: Rows, harmful: Array, importance: Array, halves: Array) -> Array:
+    """Return each row's score by a model that did not see it."""
+    scores = np.zeros(len(rows))
+    for half in (0, 1):
+        seen = (halves != half) & (importance > 0)
+        model = hostmodel.fit(rows.take(seen), harmful[seen], importance[seen], rounds=hostmodel.ROUNDS // 2)
+        scores[halves == half] = model.scores(rows.take(halves == half))
+    return scores
+
+
+def _threshold(scores: dict[str, Array]) -> float:
+    """Return the log-odds from which on a name counts as harmful."""
+    must_stay = np.concatenate((scores["must_allow"], scores["traps"]))
+    return float(
+        max(
+            0.0,
+            np.quantile(must_stay, 1 - WRONG_MUST_ALLOW),
+            np.quantile(scores["background"], 1 - WRONG_BACKGROUND),
+        )
+    )
+
+
+def _table(vocabulary: Vocabulary, model: Model, threshold: float) -> dict[str, int]:
+    """Return the weights scaled so that UNIT is the threshold; what rounds to nothing is left out."""
+    scaled = np.rint(model.weights * UNIT / (threshold - model.intercept)).astype(int).clip(-MAX_GRAM_WEIGHT, MAX_GRAM_WEIGHT)
+    return {gram: int(weight) for gram, weight in zip(vocabulary.grams(), scaled, strict=True) if weight}
