@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from filterd import paths
 from filterd.compilation import Compilation
+from filterd.dns.upstream_spec import parse_upstream
 from filterd.lists.model import ALL_CATEGORIES, Meta, Subscription
 from filterd.lists.sources import Sources, load_sources
 from filterd.lists.store import Store
@@ -23,8 +24,9 @@ from filterd.policy.profile import OwnPatterns, Profile, preset
 from filterd.policy.rules import Format
 from filterd.policy.schedule import Schedule, Slot, parse_days, parse_time
 from filterd.policy.userpatterns import UserPatterns, parse_user_pattern
+from filterd.proxy.resolve import PrivateTargets
 from filterd.settings import ClientEntry, ProfileSection, Settings
-from filterd.settings_read import Source, nearest
+from filterd.settings_read import Source, nearest, parse_listen
 from filterd.shipped import Shipped
 
 
@@ -123,10 +125,32 @@ class Assembly:
                 hint = nearest(entry.category, [*known, ALL_CATEGORIES])
                 raise self._source.error(("lists", name, "category"), f"unknown category {entry.category!r}{hint}")
 
+        self._check_edges()
         for at, listener in enumerate(self.settings.proxy.listeners):
             if listener.mode == "transparent":
                 path = ("proxy", "listeners", at, "mode")
                 raise self._source.error(path, "transparent listeners are not in this version yet; use explicit")
+
+    def _check_edges(self) -> None:
+        dns, proxy = self.settings.dns, self.settings.proxy
+        ours = set(map(parse_listen, dns.listen))
+        for at, text in enumerate(dns.upstreams):
+            path = ("dns", "upstreams", at)
+            try:
+                upstream = parse_upstream(text)
+            except ValueError as error:
+                raise self._source.error(path, f"dns.upstreams: {error}") from error
+            if any((address, upstream.port) in ours for address in upstream.addresses):
+                raise self._source.error(
+                    path, f"dns.upstreams: {text} is our own address: every question would go round"
+                )
+        try:
+            PrivateTargets.parse(proxy.private_targets)
+        except ValueError as error:
+            raise self._source.error(("proxy", "private_targets"), f"proxy.{error}") from error
+        for section, text in (("dns", dns.upstream_ca), ("proxy", proxy.upstream_ca)):
+            if text and not Path(text).is_file():
+                raise self._source.error((section, "upstream_ca"), f"{section}.upstream_ca: {text}: no such file")
 
     def notices(self) -> list[str]:
         """Return which settings ask for what this version cannot do yet: said plainly, never left out in silence."""
