@@ -69,7 +69,7 @@ OnBytes = Callable[[int, int | None], None]
 class Fetcher(Protocol):
     """What an update needs of a fetcher. Called from several threads at once."""
 
-    def fetch(self, url: str, known: Validators | None, on_bytes: OnBytes) -> Fetched | Unchanged:
+    def fetch(self, url: str, *, known: Validators | None, on_bytes: OnBytes) -> Fetched | Unchanged:
         """Return what is at *url*, or that it is what *known* names; *on_bytes* is told how much has come.
 
         Raises:
@@ -112,7 +112,7 @@ class Downloader:
         """Close the connections."""
         self._client.close()
 
-    def fetch(self, url: str, known: Validators | None, on_bytes: OnBytes) -> Fetched | Unchanged:
+    def fetch(self, url: str, *, known: Validators | None, on_bytes: OnBytes) -> Fetched | Unchanged:
         """Return what is at *url*, or that it is what *known* names.
 
         Raises:

@@ -32,9 +32,11 @@ from filterd.policy.rules import Format, Skip, Tally
 _NAMES, _EXPRESSIONS = ("domains", "urls"), ("expressions", "expression", "very_restrictive_expression")
 # What comes with the lists in an archive and is none.
 _about = re.compile(
-    r"(?:.*/)?(?:(?:README|LICEN[CS]E|COPYING|CHANGELOG|NOTICE)[^/]*|(?:global_)?usage|[^/]*\.(?:md|html?|json|pdf|asc|sig|md5|sha\d+))",
+    r"(?:.*/)?(?:(?:README|LICEN[CS]E|COPYING|CHANGELOG|NOTICE)[^/]*|(?:global_)?usage"
+    r"|[^/]*\.(?:md|html?|json|pdf|asc|sig|md5|sha\d+))",
     re.IGNORECASE,
 ).fullmatch
+_category = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}").fullmatch  # it becomes part of a file's name
 _EVERY = 1 << 16  # lines between two words of progress
 
 
@@ -45,6 +47,7 @@ class Taken:
     parts: tuple[Part, ...]
     doubtful: bool
     new_files: tuple[str, ...]
+    error: str = ""  # of a part that is no good and has no copy from before
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class Intake:
     accept_shrunk: bool = False
     limits: UnpackLimits = dataclasses.field(default_factory=UnpackLimits)
 
-    def take(self, subscription: Subscription, path: Path, previous: Meta | None, benign: Iterable[str]) -> Taken:
+    def take(self, subscription: Subscription, path: Path, *, previous: Meta | None, benign: Iterable[str]) -> Taken:
         """Store what may be taken of the list in *path*; parts that are no good keep their *previous* copy.
 
         Raises:
@@ -67,27 +70,45 @@ class Intake:
         """
         plan = self._plan(subscription, path)
         known = set(benign)
+        flows: dict[str, _Flow] = {}
         with contextlib.ExitStack() as files:
-            flows: dict[str, _Flow] = {}
             # Benign names first: they bear on the rest.
             for guard in (True, False):
                 chosen = {part: ours for part, ours in plan.items() if (ours == GUARD_SITE) is guard}
-                if not chosen:
-                    continue
-                grounds_of = {ours: lay_grounds(self.context, ours, known) for ours in set(chosen.values())}
-                for member in open_members(path, self.limits):
-                    part = _part_of(member.name, plan)
-                    if part not in chosen:
-                        continue
-                    if part not in flows:
-                        category = chosen[part]
-                        name, writer = files.enter_context(self.store.new_file(subscription.id, part))
-                        flows[part] = _Flow(part, category, name, writer, Sieve(grounds_of[category], self.context))
-                    flows[part].take(self._counted(member), subscription.format)
-                if guard:
-                    known.update(name for flow in flows.values() for name in flow.names)
+                if chosen:
+                    new_flow = self._flows(subscription.id, chosen, benign=known, files=files)
+                    self._read(path, chosen, written_in=subscription.format, flows=flows, new_flow=new_flow)
+                known.update(name for flow in flows.values() for name in flow.names)
             doubtful = _settle(flows.values())
-        return self._choose(subscription, flows, previous, doubtful=doubtful)
+        return self._choose(subscription, flows, previous=previous, doubtful=doubtful)
+
+    def _flows(
+        self, list_id: str, chosen: Mapping[str, str], *, benign: Iterable[str], files: contextlib.ExitStack
+    ) -> Callable[[str], _Flow]:
+        """Return what opens the flow of a part; its file is closed with *files*."""
+        grounds_of = {ours: lay_grounds(self.context, ours, benign) for ours in set(chosen.values())}
+
+        def new_flow(part: str) -> _Flow:
+            name, writer = files.enter_context(self.store.new_file(list_id, part))
+            return _Flow(part, chosen[part], name, writer, Sieve(grounds_of[chosen[part]], self.context))
+
+        return new_flow
+
+    def _read(
+        self,
+        path: Path,
+        chosen: Mapping[str, str],
+        *,
+        written_in: Format,
+        flows: dict[str, _Flow],
+        new_flow: Callable[[str], _Flow],
+    ) -> None:
+        for member in open_members(path, self.limits):
+            part = _part_of(member.name, chosen)
+            if part in chosen:
+                if part not in flows:
+                    flows[part] = new_flow(part)
+                flows[part].take(self._counted(member), written_in)
 
     def _plan(self, subscription: Subscription, path: Path) -> dict[str, str]:
         """Return the parts to read and their categories; the part ``""`` is a list that is no tree."""
@@ -111,7 +132,7 @@ class Intake:
         return dataclasses.replace(member, lines=_tell(member.lines, self.on_lines))
 
     def _choose(
-        self, subscription: Subscription, flows: Mapping[str, _Flow], previous: Meta | None, *, doubtful: bool
+        self, subscription: Subscription, flows: Mapping[str, _Flow], *, previous: Meta | None, doubtful: bool
     ) -> Taken:
         before = {part.name: part for part in previous.parts} if previous else {}
         parts: list[Part] = []
@@ -123,9 +144,10 @@ class Intake:
                 flow.check(old.count if old else None, accept_shrunk=self.accept_shrunk)
             except ListError as error:
                 self.store.discard(subscription.id, [flow.file])
-                errors.append(f"{name}: {error}" if name else str(error))
                 if old:
                     parts.append(dataclasses.replace(old, error=str(error)))
+                if not flow.is_blank or not name:  # a tree has parts that hold nothing
+                    errors.append(f"{name}: {error}" if name else str(error))
                 continue
             new.append(flow.file)
             parts.append(flow.part(old.count if old else None, self.now))
@@ -133,7 +155,7 @@ class Intake:
             raise ListError(errors[0] if errors else "empty: there is no rule in it")
         # A part that the tree no longer has: what it held does not become harmless by that.
         parts += (dataclasses.replace(old, error="the newest version does not have it") for old in before.values())
-        return Taken(tuple(parts), doubtful, tuple(new))
+        return Taken(tuple(parts), doubtful, tuple(new), errors[0] if errors else "")
 
 
 class _Flow:
@@ -163,6 +185,11 @@ class _Flow:
             self.names += (rule.domain for rule in kept if rule.path is None)
             rules = iter(kept)
         self._writer.write(rules)
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing was there to be a rule."""
+        return not self._tally.rules
 
     def settle(self, *, doubtful: bool) -> None:
         """Decide about what was held back."""
@@ -209,13 +236,15 @@ def _settle(flows: Iterable[_Flow]) -> bool:
 def _folder_of(name: str) -> str:
     """Return the category's folder that the file *name* of a tree is in; ``""``: it is no part of a tree."""
     path = PurePosixPath(name)
-    return path.parent.name if path.name in (*_NAMES, *_EXPRESSIONS) else ""
+    in_tree = path.name in (*_NAMES, *_EXPRESSIONS) and _category(path.parent.name)
+    return path.parent.name if in_tree else ""
 
 
-def _part_of(name: str, plan: Mapping[str, str]) -> str | None:
-    if "" in plan:
-        return None if _about(name) else ""
-    return _folder_of(name) or None
+def _part_of(name: str, chosen: Mapping[str, str]) -> str:
+    """Return the part of *chosen* that the file *name* belongs to; what is in no part of it: it belongs to none."""
+    if "" in chosen:
+        return "(about)" if _about(name) else ""
+    return _folder_of(name) or "(none)"
 
 
 def _tell(lines: Iterator[str], on_lines: Callable[[int], None]) -> Iterator[str]:

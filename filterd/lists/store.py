@@ -22,6 +22,7 @@ from filterd.policy.model import GUARD_SITE, RuleList
 META = "meta.json"
 _LOCK = ".lock"
 _PARTIALS = ".downloads"
+_READABLE = 0o644  # the lists are public: `filterd check` and `lists status` work from any account
 _valid_id = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}").fullmatch
 
 
@@ -82,6 +83,7 @@ class Store:
         with _one_clear_error(home):
             home.mkdir(parents=True, exist_ok=True)
             handle, path = tempfile.mkstemp(prefix=f"{part or 'list'}.", suffix=".zst", dir=home)
+            os.fchmod(handle, _READABLE)
             os.close(handle)
             with RuleWriter(Path(path)) as writer:
                 yield Path(path).name, writer
@@ -153,6 +155,7 @@ def _replace(path: Path, content: bytes) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
+            os.fchmod(file.fileno(), _READABLE)
             os.fsync(file.fileno())
         Path(temporary).replace(path)
     except BaseException:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import codecs
-import errno
 import io
 import tarfile
 import zlib
@@ -62,9 +61,7 @@ def open_members(path: Path, limits: UnpackLimits | None = None) -> Iterator[Mem
             else:
                 yield Member("", _lines(stream, limits))
     except OSError as error:
-        if error.errno in (errno.ENOENT, errno.EACCES, errno.EISDIR, errno.EIO):
-            raise ListError(f"{path}: {error.strerror}") from error
-        raise
+        raise ListError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
 def _walk(folder: Path, limits: UnpackLimits) -> Iterator[Member]:

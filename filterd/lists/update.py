@@ -54,7 +54,9 @@ class Updater:
             try:
                 # What is benign first: it bears on the others. A whole tree brings some of its own.
                 ordered = sorted(wanted, key=lambda s: (s.category != GUARD_SITE, s.category != ALL_CATEGORIES))
-                results = {s.id: self._settle(s, fetched[s.url], digest, accept_shrunk=accept_shrunk) for s in ordered}
+                results = {
+                    s.id: self._settle(s, fetched[s.url], digest=digest, accept_shrunk=accept_shrunk) for s in ordered
+                }
             finally:
                 for came in fetched.values():
                     if isinstance(came, Fetched):
@@ -74,7 +76,7 @@ class Updater:
             self.progress.downloading(url, received, total)
 
         try:
-            return self.fetcher.fetch(url, known, on_bytes)
+            return self.fetcher.fetch(url, known=known, on_bytes=on_bytes)
         except ListError as error:
             return error
 
@@ -92,19 +94,19 @@ class Updater:
             return None
         return Validators(meta.etag, meta.modified) if meta.etag or meta.modified else None
 
-    def _settle(self, subscription: Subscription, came: _Fetch, digest: str, *, accept_shrunk: bool) -> UpdateResult:
+    def _settle(self, subscription: Subscription, came: _Fetch, *, digest: str, accept_shrunk: bool) -> UpdateResult:
         before = self.store.read_meta(subscription.id)
         previous = before if before and _same_choice(before, subscription) else None
         try:
-            result = self._take(subscription, came, previous, digest, accept_shrunk=accept_shrunk)
+            result = self._take(subscription, came, previous=previous, digest=digest, accept_shrunk=accept_shrunk)
         except ListError as error:
             outcome = Outcome.FAILED if came is error else Outcome.REFUSED
-            result = self._note_failure(subscription, outcome, str(error), previous)
+            result = self._note_failure(subscription, outcome, error=str(error), previous=previous)
         self.progress.finished(subscription.id, result.outcome)
         return result
 
     def _take(
-        self, subscription: Subscription, came: _Fetch, previous: Meta | None, digest: str, *, accept_shrunk: bool
+        self, subscription: Subscription, came: _Fetch, *, previous: Meta | None, digest: str, accept_shrunk: bool
     ) -> UpdateResult:
         if isinstance(came, ListError):
             raise came
@@ -115,20 +117,23 @@ class Updater:
             self.store.write_meta(meta)
             return UpdateResult(subscription.id, Outcome.UNCHANGED, meta, meta.last_error)
         intake = self._intake(subscription, accept_shrunk=accept_shrunk)
-        taken = intake.take(subscription, came.path, previous, self.store.benign_names(without=[subscription.id]))
-        source = self.sources.by_url(subscription.url)
-        meta = self._standing(
-            dataclasses.replace(
-                _new_meta(subscription),
-                licence=source.licence if source else "",
-                fetched=intake.now,
-                etag=came.validators.etag,
-                modified=came.validators.modified,
-                context=digest,
-                doubtful=taken.doubtful,
-                parts=taken.parts,
-            )
+        taken = intake.take(
+            subscription,
+            came.path,
+            previous=previous,
+            benign=self.store.benign_names(without=[subscription.id]),
         )
+        copy = dataclasses.replace(
+            _new_meta(subscription),
+            licence=self._licence(subscription),
+            fetched=intake.now,
+            etag=came.validators.etag,
+            modified=came.validators.modified,
+            context=digest,
+            doubtful=taken.doubtful,
+            parts=taken.parts,
+        )
+        meta = self._standing(copy, taken.error)
         try:
             self.store.write_meta(meta)
         except ListError:
@@ -136,16 +141,15 @@ class Updater:
             raise
         return UpdateResult(subscription.id, Outcome.UPDATED, meta, meta.last_error)
 
-    def _standing(self, meta: Meta) -> Meta:
+    def _licence(self, subscription: Subscription) -> str:
+        source = self.sources.by_url(subscription.url)
+        return source.licence if source else ""
+
+    def _standing(self, meta: Meta, error: str = "") -> Meta:
         """Return *meta* after a try that went well, as far as its parts did."""
-        refused = [f"{part.name}: {part.error}" for part in meta.parts if part.error]
-        return dataclasses.replace(
-            meta,
-            state=State.REFUSED if refused else State.OK,
-            checked=self.clock(),
-            failures=0,
-            last_error=refused[0] if refused else "",
-        )
+        error = next((f"{part.name}: {part.error}" for part in meta.parts if part.error), error)
+        state = State.REFUSED if error else State.OK
+        return dataclasses.replace(meta, state=state, checked=self.clock(), failures=0, last_error=error)
 
     def _intake(self, subscription: Subscription, *, accept_shrunk: bool) -> Intake:
         read = 0
@@ -159,7 +163,7 @@ class Updater:
         return Intake(self.store, self.context, tree_parts, self.clock(), on_lines, accept_shrunk)
 
     def _note_failure(
-        self, subscription: Subscription, outcome: Outcome, error: str, previous: Meta | None
+        self, subscription: Subscription, outcome: Outcome, *, error: str, previous: Meta | None
     ) -> UpdateResult:
         known = previous or _new_meta(subscription)
         state = State.REFUSED if outcome is Outcome.REFUSED else State.STALE

@@ -106,7 +106,7 @@ def test_an_empty_file_is_all_defaults() -> None:
             "line 3: lists.a.url: 'gopher://x' is no https:, http: or file: URL",
         ),
         ('[lists.a]\nurl = "file:///x"', "line 1: lists.a: 'category' must be given"),
-        ('[lists."../a"]\ncategory = "x"\nurl = "file:///x"', "an id has letters"),
+        ('[lists."../a"]\ncategory = "x"\nurl = "file:///x"', "an id has small letters"),
         ("lists = 1", "line 1: lists: must be a table"),
         ('[policy]\ntime_zone = "Asuncion"', "line 2: policy.time_zone: 'Asuncion' is no time zone"),
         ("[activity]\nretention_days = -1", "line 2: activity.retention_days: expected int >= 0"),

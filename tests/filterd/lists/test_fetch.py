@@ -20,7 +20,7 @@ def nothing(_received: int, _total: int | None) -> None:
 
 def get(site: Site, path: str, tmp_path: Path, known: Validators | None = None, **limits: float) -> Fetched | Unchanged:
     with FastDownloader(tmp_path, **limits) as downloader:
-        return downloader.fetch(site.url(path), known, nothing)
+        return downloader.fetch(site.url(path), known=known, on_bytes=nothing)
 
 
 def content(fetched: Fetched | Unchanged) -> bytes:
@@ -101,7 +101,7 @@ def test_a_download_that_breaks_off_every_time_is_given_up_and_kept(site: Site, 
     site.pages["/list"] = Page(b"0123456789" * 100, etag='"1"', cut_at=10, cuts=99)
 
     with FastDownloader(tmp_path) as downloader, pytest.raises(ListError, match="cut: the connection broke off"):
-        downloader.fetch(site.url("/list"), None, nothing)
+        downloader.fetch(site.url("/list"), known=None, on_bytes=nothing)
 
     assert downloader.pauses == [2, 4, 8]
     assert [path.stat().st_size for path in tmp_path.glob("*.part")] == [40]
@@ -178,13 +178,13 @@ def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
         url = f"http://127.0.0.1:{free.getsockname()[1]}/list"
 
         with FastDownloader(tmp_path) as downloader, pytest.raises(ListError, match=f"{url}: no connection"):
-            downloader.fetch(url, None, nothing)
+            downloader.fetch(url, known=None, on_bytes=nothing)
 
 
 @pytest.mark.parametrize("url", ["ftp://lists.example/", "lists.example/list", "file://elsewhere/list", "http://[::"])
 def test_other_addresses_are_refused(tmp_path: Path, url: str) -> None:
     with FastDownloader(tmp_path) as downloader, pytest.raises(ListError):
-        downloader.fetch(url, None, nothing)
+        downloader.fetch(url, known=None, on_bytes=nothing)
 
 
 def test_progress_is_told(site: Site, tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_progress_is_told(site: Site, tmp_path: Path) -> None:
     told: list[tuple[int, int | None]] = []
 
     with FastDownloader(tmp_path) as downloader:
-        downloader.fetch(site.url("/list"), None, lambda received, total: told.append((received, total)))
+        downloader.fetch(site.url("/list"), known=None, on_bytes=lambda received, total: told.append((received, total)))
 
     assert told[0] == (0, 100_000)
     assert told[-1] == (100_000, 100_000)
@@ -203,7 +203,7 @@ def test_a_file_is_read_where_it_is(tmp_path: Path) -> None:
     path.write_text("bad.example\n", encoding="utf-8")
 
     with FastDownloader(tmp_path) as downloader:
-        fetched = downloader.fetch(path.as_uri(), None, nothing)
+        fetched = downloader.fetch(path.as_uri(), known=None, on_bytes=nothing)
 
     assert isinstance(fetched, Fetched)
     fetched.discard()
@@ -214,11 +214,11 @@ def test_a_file_that_has_not_changed_is_not_read_again(tmp_path: Path) -> None:
     path = tmp_path / "list"
     path.write_text("bad.example\n", encoding="utf-8")
     with FastDownloader(tmp_path) as downloader:
-        first = downloader.fetch(path.as_uri(), None, nothing)
+        first = downloader.fetch(path.as_uri(), known=None, on_bytes=nothing)
         assert isinstance(first, Fetched)
-        again = downloader.fetch(path.as_uri(), first.validators, nothing)
+        again = downloader.fetch(path.as_uri(), known=first.validators, on_bytes=nothing)
         os.utime(path, ns=(1, 1))
-        touched = downloader.fetch(path.as_uri(), first.validators, nothing)
+        touched = downloader.fetch(path.as_uri(), known=first.validators, on_bytes=nothing)
 
     assert again == Unchanged()
     assert isinstance(touched, Fetched)
@@ -226,7 +226,7 @@ def test_a_file_that_has_not_changed_is_not_read_again(tmp_path: Path) -> None:
 
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
     with FastDownloader(tmp_path) as downloader, pytest.raises(ListError, match=r"nowhere\.txt: cannot be read"):
-        downloader.fetch((tmp_path / "nowhere.txt").as_uri(), None, nothing)
+        downloader.fetch((tmp_path / "nowhere.txt").as_uri(), known=None, on_bytes=nothing)
 
 
 def test_what_came_is_removed_when_it_is_done_with(site: Site, tmp_path: Path) -> None:

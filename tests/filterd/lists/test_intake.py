@@ -48,7 +48,7 @@ class Bench:
     ) -> Taken:
         self.file.write_bytes(content.encode() if isinstance(content, str) else content)
         intake = Intake(self.store, CONTEXT, TREE_PARTS, NOW, self._count, accept_shrunk)
-        return intake.take(subscription, self.file, previous, benign)
+        return intake.take(subscription, self.file, previous=previous, benign=benign)
 
     def _count(self, lines: int) -> None:
         self.lines += lines
@@ -213,6 +213,20 @@ def test_a_part_that_a_tree_no_longer_has_stays(bench: Bench) -> None:
     gambling = next(part for part in taken.parts if part.name == "gambling")
     assert gambling.error == "the newest version does not have it"
     assert bench.domains(taken)["gambling"] == ["casino.example.com"]
+
+
+def test_a_new_part_that_is_no_good_is_said_to_be(bench: Bench) -> None:
+    taken = bench.take(tar_gz(TREE | {"blacklists/gambling/domains": "google.com\nvk.com\n"}))
+
+    assert "gambling" not in bench.domains(taken)
+    assert taken.error.startswith("gambling: no block list")
+
+
+def test_a_new_part_that_holds_nothing_is_no_matter(bench: Bench) -> None:
+    taken = bench.take(tar_gz(TREE | {"blacklists/gambling/domains": "# nobody yet\n"}))
+
+    assert "gambling" not in bench.domains(taken)
+    assert taken.error == ""
 
 
 def test_a_tree_that_is_cut_is_refused_whole(bench: Bench) -> None:

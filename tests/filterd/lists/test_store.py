@@ -197,3 +197,9 @@ def test_a_really_full_device_leaves_no_file(tmp_path: Path) -> None:
         writer.write(Rule(f"n{number}.example") for number in range(500_000))
 
     assert not path.is_symlink()
+
+
+def test_what_is_kept_may_be_read_from_any_account(tmp_path: Path) -> None:
+    keep(Store(tmp_path), "a", "casino.example")
+
+    assert {file.stat().st_mode & 0o777 for file in (tmp_path / "a").iterdir()} == {0o644}

@@ -14,7 +14,7 @@ import pytest
 import zstandard
 
 from filterd.lists.evidence import JudgeContext
-from filterd.lists.fetch import Downloader
+from filterd.lists.fetch import Downloader, Fetched, OnBytes, Unchanged, Validators
 from filterd.lists.model import ListError, Outcome, State, Subscription, UpdateResult
 from filterd.lists.sources import load_sources
 from filterd.lists.store import Store
@@ -261,8 +261,8 @@ class _ReleasingFetcher(Downloader):
         self._site = site
         self._left = others
 
-    def fetch(self, url, known, on_bytes):  # type: ignore[no-untyped-def]  # as the real one
-        found = self._real.fetch(url, known, on_bytes)
+    def fetch(self, url: str, *, known: Validators | None, on_bytes: OnBytes) -> Fetched | Unchanged:
+        found = self._real.fetch(url, known=known, on_bytes=on_bytes)
         self._left -= 1
         if self._left == 0:
             self._site.released.set()
@@ -383,7 +383,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 from filterd.lists.evidence import JudgeContext
-from filterd.lists.fetch import Downloader
+from filterd.lists.fetch import Downloader, Fetched, OnBytes, Unchanged, Validators
 from filterd.lists.model import Subscription
 from filterd.lists.sources import Sources
 from filterd.lists.store import Store
