@@ -20,6 +20,7 @@ from filterd.lists.sources import load_sources
 from filterd.lists.store import Store
 from filterd.lists.update import Updater
 from filterd.lists.words import parse_words
+from filterd.policy.model import GUARD_SITE
 from filterd.policy.rules import Format
 from tests.filterd.lists.support import CATEGORIES, CONTEXT, NOW, SHARED, Page, Recorder, Site, names, tar_gz, updater
 
@@ -335,14 +336,17 @@ def hosts(name: str) -> list[str]:
 
 
 def blocked(store: Store, asked: list[str]) -> set[str]:
+    """Return which names the lists block: those where no list of harmless sites is as specific as the list that does."""
     parents = {host: [host.split(".", at)[-1] for at in range(host.count(".") + 1)] for host in asked}
     wanted = {parent for chain in parents.values() for parent in chain}
     listed: set[str] = set()
-    optional = {"social", "games", "video", "chat", "never-block-site"}
+    harmless: set[str] = set()
     for found in store.lists():
-        if found.category not in optional:
-            listed |= {rule.domain for rule in found.rules if rule.domain in wanted and rule.path is None}
-    return {host for host, chain in parents.items() if listed & set(chain)}
+        if found.category not in {"social", "games", "video", "chat"}:
+            names = {rule.domain for rule in found.rules if rule.domain in wanted and rule.path is None}
+            (harmless if found.category == GUARD_SITE else listed).update(names)
+    first = {host: next((name for name in chain if name in listed | harmless), "") for host, chain in parents.items()}
+    return {host for host, name in first.items() if name and name not in harmless}
 
 
 @pytest.mark.serial
