@@ -297,15 +297,21 @@ def test_a_folder_is_a_tree_too(tmp_path: Path, up: Updater) -> None:
 
 
 def shipped_context() -> JudgeContext:
-    """Return our own words and hosts, and of the guard only what stands for institutions."""
+    """Return our own grounds, without the guard entries that name a host of overblock_gold.tsv."""
     words = parse_words((CATEGORIES / "never-block" / "words.txt").read_text(encoding="utf-8").splitlines())
+    gold = set(hosts("overblock_gold.tsv"))
     return JudgeContext(
-        sites=frozenset({"gov", "edu", "gov.py", "edu.py", "gob.mx"}),
-        platforms=frozenset({"google.com"}),
-        hosting_parents=frozenset({"blogspot.*", "eklablog.com", "telegra.ph"}),
-        memberships={"vk.com": frozenset({"social"})},
+        sites=names_in("never-block/sites/*.txt") - gold,
+        platforms=names_in("never-block/platforms/*.txt") - gold,
+        hosting_parents=names_in("hosting-parents.txt"),
+        memberships={name: frozenset({"social"}) for name in names_in("social/domains.txt")},
         words=words,
     )
+
+
+def names_in(pattern: str) -> frozenset[str]:
+    lines = [line for path in CATEGORIES.glob(pattern) for line in path.read_text(encoding="utf-8").splitlines()]
+    return frozenset(name for line in lines if (name := line.partition("#")[0].strip()))
 
 
 needs_shared_data = pytest.mark.skipif(not SHARED.is_dir(), reason=f"{SHARED} is not there")
@@ -336,7 +342,7 @@ def hosts(name: str) -> list[str]:
 
 
 def blocked(store: Store, asked: list[str]) -> set[str]:
-    """Return which names the lists block: those where no list of harmless sites is as specific as the list that does."""
+    """Return which names are blocked: where no list of harmless sites is as specific as the list that says so."""
     parents = {host: [host.split(".", at)[-1] for at in range(host.count(".") + 1)] for host in asked}
     wanted = {parent for chain in parents.values() for parent in chain}
     listed: set[str] = set()
