@@ -115,13 +115,14 @@ class Policy:
 class _Case:
     """One request under one policy: what the clauses look at, computed at most once."""
 
-    __slots__ = ("_found", "_hits", "policy", "profile", "request")
+    __slots__ = ("_found", "_guard", "_hits", "policy", "profile", "request")
 
     def __init__(self, policy: Policy, profile: Profile, request: Request) -> None:
         self.policy = policy
         self.profile = profile
         self.request = request
         self._found: Sequence[Match] | None = None
+        self._guard: Match | None = None  # the most specific guard entry, once *found* was called
         self._hits: Sequence[Hit] | None = None
 
     def first_clause(self) -> Verdict:
@@ -176,10 +177,10 @@ class _Case:
 
     def category_lists(self) -> Verdict | None:
         """Clauses 6 and 7: the guard against category lists, the more specific entry first, the guard where equal."""
-        guard = self._guard()
-        guard_depth = guard.depth if guard else 0
+        found = self.found()
+        guard_depth = self._guard.depth if self._guard else 0
         blocked, guarded = self.profile.blocked_categories, self.policy.guarded
-        for match in self.found():
+        for match in found:
             if match.category in blocked and (match.depth > guard_depth or match.category not in guarded):
                 return Block(
                     self._reason(Cause.CATEGORY_LIST, rule=match.rule, listed=match.list, category=match.category)
@@ -198,11 +199,11 @@ class _Case:
 
     def nothing_against_it(self) -> Verdict | None:
         """Clause 10, with what was known about the name all the same."""
-        guard = self._guard()
+        found, guard = self.found(), self._guard
         if guard:
             cause = Cause.GUARD_SITE if guard.category == GUARD_SITE else Cause.GUARD_PLATFORM
             return Allow(self._reason(cause, rule=guard.rule, listed=guard.list))
-        named = next((m for m in self.found() if m.category not in _GUARDS), None)
+        named = next((m for m in found if m.category not in _GUARDS), None)
         if named is None:
             return None
         return Allow(self._reason(Cause.CATEGORY_OPEN, rule=named.rule, listed=named.list, category=named.category))
@@ -240,12 +241,17 @@ class _Case:
     def found(self) -> Sequence[Match]:
         if self._found is None:
             self._found = self.policy.names.find(self.request.host, _path_of(self.request.url))
+            for match in self._found:  # the most specific first
+                if match.category in _GUARDS:
+                    self._guard = match
+                    break
         return self._found
 
     def pattern_hits(self) -> Sequence[Hit]:
         """Return what patterns say of the host and, where it is known, of the URL; the guard's part taken out."""
         if self._hits is None:
-            guard, request = self._guard(), self.request
+            self.found()
+            guard, request = self._guard, self.request
             hits = [hit for hit in self.policy.patterns.find_host(request.host) if not self._kept(hit, guard)]
             if request.url is not None:
                 site = guard if guard and guard.category == GUARD_SITE else None
@@ -256,10 +262,6 @@ class _Case:
 
     def _kept(self, hit: Hit, guard: Match | None) -> bool:
         return guard is not None and hit.category in self.policy.guarded
-
-    def _guard(self) -> Match | None:
-        """Return the most specific guard entry; found() is ordered so."""
-        return next((match for match in self.found() if match.category in _GUARDS), None)
 
     def _reason(
         self, cause: Cause, *, rule: str | None = None, listed: str | None = None, category: str | None = None
