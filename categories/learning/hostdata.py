@@ -27,12 +27,20 @@ LABELS = {
     "malware_phishing": "malware",
 }
 
-_SUFFIXES = ".com .org .net .es .com.py .org.py .edu.py .gov .info .de .com.br .org.br .com.ar .org.mx .co.uk .eu".split()
-_LISTS = ("adult agressif arjel dangerous_material dating ddos dialer doh drogue fakenews gambling hacking lingerie malware manga "
-          "mixed_adult phishing redirector residential-proxies sect stalkerware vpn warez").split()
+_SUFFIXES = (
+    *(".com", ".org", ".net", ".es", ".com.py", ".org.py", ".edu.py", ".gov", ".info", ".de"),
+    *(".com.br", ".org.br", ".com.ar", ".org.mx", ".co.uk", ".eu"),
+)
+_UT1 = (  # the tree's categories whose names must not count as harmless
+    *("adult", "agressif", "arjel", "dangerous_material", "dating", "ddos", "dialer", "doh", "drogue", "fakenews"),
+    *("gambling", "hacking", "lingerie", "malware", "manga", "mixed_adult", "phishing", "redirector"),
+    *("residential-proxies", "sect", "stalkerware", "vpn", "warez"),
+)
 # A word of the news that names a harmful thing is no harmless host.
-_HARMFUL = re.compile("porn|casino|apuest|apost|prostit|poker|put[ao]|xxx|bingo|loter|erotic|masturb|orgasm|orgia|viagra|"
-                      "marihuan|cocain|maconha|proxy")
+_HARMFUL = re.compile(
+    "porn|casino|apuest|apost|prostit|poker|put[ao]|xxx|bingo|loter|erotic|masturb|orgasm|orgia|viagra|"
+    "marihuan|cocain|maconha|proxy"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +95,7 @@ def clean(host: str) -> str:
 
 
 def site(host: str) -> str:
-    """Return what *host* shares with its neighbours of one owner, so that none of them is in training and test at once."""
+    """Return what *host* shares with its owner's other names, so that they are not in training and test at once."""
     if not host_text(host).endswith("$"):  # a customer below a hosting parent, whatever that one's country
         return host_text(host)
     labels = host.split(".")
@@ -156,8 +164,8 @@ def _read_listed(folder: Path) -> Iterator[str]:
                     yield clean(words[-1])
     tree = io.BytesIO(zstandard.ZstdDecompressor().stream_reader((folder / "ut1_layout.tar.zst").read_bytes()).read())
     with tarfile.open(fileobj=tree) as archive:
-        for name in _LISTS:
-            member = archive.extractfile(f"blacklists/{name}/domains") if name in _LISTS else None
+        for name in _UT1:
+            member = archive.extractfile(f"blacklists/{name}/domains")
             if member:
                 yield from map(clean, member.read().decode("utf-8", "replace").split())
 

@@ -19,7 +19,7 @@ Array = Any  # numpy's types cannot be named where numpy may be missing
 SHORTEST, LONGEST = 3, 7  # of the n-grams, START and END counted; 2-6 and 3-9 were no better
 RARE = 4  # an n-gram that fewer hosts hold says nothing
 STRENGTH = 0.1  # of the data against the regularisation
-ROUNDS = 80
+ROUNDS = 50
 _STEPS_KEPT = 10
 
 
@@ -35,7 +35,7 @@ class Vocabulary:
 
     def grams(self) -> list[str]:
         """Return the n-grams as text, in the order of the features."""
-        return [code.astype(">u8").tobytes().replace(b"\0", b"").decode("ascii") for code in self.codes]
+        return [int(code).to_bytes(8).lstrip(b"\0").decode("ascii") for code in self.codes]
 
 
 @dataclass(frozen=True, slots=True)

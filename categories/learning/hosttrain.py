@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-import hostmodel
-from hostdata import Names, one_a_site, part_of, site
-from hostmodel import Array, Model, Rows, Vocabulary
-
+from categories.learning import hostmodel
+from categories.learning.hostdata import Names, one_a_site, part_of, site
+from categories.learning.hostmodel import Array, Model, Rows, Vocabulary
 from filterd.policy.hostweights import MAX_GRAM_WEIGHT, UNIT
 
 np: Any = hostmodel.np
 
-BACKGROUND = 150_000  # popular names: more of them changed nothing
+BACKGROUND = 0.55  # the share of the popular names that is used: more of them changed nothing
 OTHERS = {"malware": 21_000, "anonymizers": 15_000, "gambling": 13_000, "pornography": 13_000, "drugs": 5_000}
 # Dating and pornography, gambling and drugs are often told apart by nobody: such names teach neither.
 KIN = {"dating": {"pornography"}, "pornography": {"dating"}}
@@ -26,8 +25,11 @@ KIN = {"dating": {"pornography"}, "pornography": {"dating"}}
 UNLIKELY_HARMFUL, UNLIKELY_HARMLESS = -2.0, 1.5
 DOUBTFUL_IMPORTANCE = 0.2
 
-WRONG_MUST_ALLOW = 0.0004  # the share of held-out must-allow names above the threshold
-WRONG_BACKGROUND = 0.002  # and of held-out popular ones, unlisted harmful sites among them
+# The threshold: which share of held-out must-allow names, and of held-out popular ones, may stand above it. The shares
+# of all categories together stay below one in a thousand, which is what a family notices.
+WRONG_MUST_ALLOW = {"pornography": 0.0005, "gambling": 0.0002, "dating": 0.0002, "anonymizers": 0.0003}
+WRONG_BACKGROUND = 0.003
+LEAST_THRESHOLD = -2.0  # log-odds: harmful names are rarer among a child's than among those learned from
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def train(
     without: frozenset[str] = frozenset(),
     spare: Callable[[str], bool] = lambda _: False,
 ) -> Learned:
-    """Return the weights of *category*, learned without the sources *without* and the harmless names that *spare* picks."""
+    """Return the weights of *category*, learned without the sources *without* and the harmless names *spare* picks."""
     groups = _groups(names, category, without=without, spare=spare)
     hosts = [host for group in groups for host in group.hosts]
     kinds = np.repeat(np.arange(len(groups)), [len(group.hosts) for group in groups])
@@ -72,8 +74,9 @@ def train(
     importance[may_err & (unseen > UNLIKELY_HARMLESS)] = 0
     unseen = _cross_scores(rows, harmful, importance, halves)
     model = hostmodel.fit(rows, harmful, importance)
-    by_kind = {group.kind: unseen[kinds == at] for at, group in enumerate(groups)}
-    threshold = _threshold(by_kind)
+    trusted = importance > 0
+    by_kind = {group.kind: unseen[(kinds == at) & trusted] for at, group in enumerate(groups)}
+    threshold = _threshold(category, by_kind)
     counts = {group.kind: len(group.hosts) for group in groups}
     return Learned(category, _table(vocabulary, model, threshold), counts, threshold)
 
@@ -89,12 +92,11 @@ def _groups(names: Names, category: str, *, without: frozenset[str], spare: Call
         if other != category and other not in KIN.get(category, ()):
             hosts = one_a_site(row.host for row in names.harmful if row.category == other)
             others += islice((host for host in hosts if site(host) not in taken), most)
-    step = max(1, len(names.background) // BACKGROUND)
     return [
         Group("harmful", harmful),
         Group("must_allow", [host for host in names.must_allow if not spare(host)]),
         Group("traps", [host for host in names.traps if not spare(host)]),
-        Group("background", names.background[::step]),
+        Group("background", [host for host in names.background if part_of(host, 100) < 100 * BACKGROUND]),
         Group("others", others),
         Group("taught", names.taught, 2.0),
         Group("words", names.words, 0.5),
@@ -112,13 +114,13 @@ def _cross_scores(rows: Rows, harmful: Array, importance: Array, halves: Array) 
     return scores
 
 
-def _threshold(scores: dict[str, Array]) -> float:
+def _threshold(category: str, scores: dict[str, Array]) -> float:
     """Return the log-odds from which on a name counts as harmful."""
     must_stay = np.concatenate((scores["must_allow"], scores["traps"]))
     return float(
         max(
-            0.0,
-            np.quantile(must_stay, 1 - WRONG_MUST_ALLOW),
+            LEAST_THRESHOLD,
+            np.quantile(must_stay, 1 - WRONG_MUST_ALLOW[category]),
             np.quantile(scores["background"], 1 - WRONG_BACKGROUND),
         )
     )
@@ -126,5 +128,9 @@ def _threshold(scores: dict[str, Array]) -> float:
 
 def _table(vocabulary: Vocabulary, model: Model, threshold: float) -> dict[str, int]:
     """Return the weights scaled so that UNIT is the threshold; what rounds to nothing is left out."""
-    scaled = np.rint(model.weights * UNIT / (threshold - model.intercept)).astype(int).clip(-MAX_GRAM_WEIGHT, MAX_GRAM_WEIGHT)
+    scaled = (
+        np.rint(model.weights * UNIT / (threshold - model.intercept))
+        .astype(int)
+        .clip(-MAX_GRAM_WEIGHT, MAX_GRAM_WEIGHT)
+    )
     return {gram: int(weight) for gram, weight in zip(vocabulary.grams(), scaled, strict=True) if weight}
