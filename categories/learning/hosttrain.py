@@ -27,7 +27,7 @@ DOUBTFUL_IMPORTANCE = 0.2
 
 # The threshold: which share of held-out must-allow names, and of held-out popular ones, may stand above it. The shares
 # of all categories together stay below one in a thousand, which is what a family notices.
-WRONG_MUST_ALLOW = {"pornography": 0.0005, "gambling": 0.0002, "dating": 0.0002, "anonymizers": 0.0003}
+WRONG_MUST_ALLOW = {"pornography": 0.0007, "gambling": 0.0002, "dating": 0.0002, "anonymizers": 0.0005}
 WRONG_BACKGROUND = 0.003
 LEAST_THRESHOLD = -2.0  # log-odds: harmful names are rarer among a child's than among those learned from
 
@@ -94,13 +94,13 @@ def _groups(names: Names, category: str, *, without: frozenset[str], spare: Call
             others += islice((host for host in hosts if site(host) not in taken), most)
     return [
         Group("harmful", harmful),
-        Group("must_allow", [host for host in names.must_allow if not spare(host)]),
-        Group("traps", [host for host in names.traps if not spare(host)]),
+        Group("must_allow", [host for host in names.must_allow if not spare(host)], 2.0),
+        Group("traps", [host for host in names.traps if not spare(host)], 5.0),
         Group("background", [host for host in names.background if part_of(host, 100) < 100 * BACKGROUND]),
         Group("others", others),
         Group("taught", names.taught, 2.0),
         Group("words", names.words, 0.5),
-        Group("popular", [host for host in names.popular + names.paraguay if site(host) not in taken]),
+        Group("popular", [host for host in names.popular + names.paraguay if site(host) not in taken], 5.0),
     ]
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from operator import itemgetter
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
@@ -122,25 +123,24 @@ class _KeywordFinder:
 class _HostScorer:
     """Scores a host: one pass over n-grams and keywords together, a second look only where that one found something.
 
-    Each n-gram of the automaton carries one integer: a field of _FIELD bits for every learned category, holding its
-    weight, and above them a count of keywords. Adding the integers of all hits adds every field at once, in C.
+    Each text of the automaton carries one integer, cut into fields of _FIELD bits: the text's length, a weight for
+    every learned category, a count of keywords. Adding the integers of all hits adds every field at once, in C.
     """
 
     _FIELD = 24
 
     def __init__(self, files: Mapping[str, PatternFile], learned: HostWeights) -> None:
         self._keywords = _KeywordFinder((c, f.host, f.host_exceptions) for c, f in files.items())
-        self._learned = learned.categories
-        top = self._FIELD * len(self._learned)
-        packed = {gram: self._pack(values) for gram, values in learned.grams}
+        self._learned = tuple(enumerate(learned.categories, start=1))  # field, category
+        top = self._FIELD * (len(self._learned) + 1)
+        packed = {gram: self._pack((len(gram), *values)) for gram, values in learned.grams}
         for text in self._keywords.texts:
-            packed[text] = packed.get(text, 0) + (1 << top)
+            packed[text] = packed.get(text, len(text)) + (1 << top)
         self._automaton = _automaton(packed)
-        self._longest = max(map(len, packed), default=0)
         # Added to a sum, these lift every field that reaches UNIT to its highest bit; one "and" then sees them all,
         # and the keywords' count with them.
         lift = (1 << (self._FIELD - 1)) - UNIT
-        fields = range(0, top, self._FIELD)
+        fields = range(self._FIELD, top, self._FIELD)
         self._lift = sum(lift << at for at in fields)
         self._seen = sum(1 << (at + self._FIELD - 1) for at in fields) | (((1 << self._FIELD) - 1) << top)
 
@@ -153,56 +153,58 @@ class _HostScorer:
             return ()
         contributions = self._keywords.find(text)
         if plain is not None:
-            for category, evidence in self._keywords.find(plain).items():
+            for category, more in self._keywords.find(plain).items():
                 known = contributions.setdefault(category, [])
-                known += [piece for piece in evidence if piece not in known]
-        for at, category in enumerate(self._learned):
-            name, score = self._learned_evidence(at, category, text)
-            if score >= 1.0 or category in contributions:
-                contributions.setdefault(category, []).append((name, score))
+                known += [piece for piece in more if piece not in known]
+        for field, category in self._learned:
+            if category in contributions or self._unpack(total, field) >= UNIT:
+                evidence = contributions.setdefault(category, [])
+                learned = self._learned_evidence(field, category, text)
+                # What was learned speaks against words that leave a doubt, not against a sure one: the harmful names
+                # learned from are in few languages.
+                if learned[1] > 0 or _sum(evidence) < 1.0:
+                    evidence.append(learned)
         return _hits(contributions)
 
-    def _learned_evidence(self, at: int, category: str, text: str) -> tuple[str, float]:
+    def _learned_evidence(self, field: int, category: str, text: str) -> tuple[str, float]:
         """Return what the n-grams of *text* add to *category*, named by the letters that say most."""
         excepted = self._keywords.exceptions(text, category)
-        letters = [0.0] * len(text)
+        changes = [0.0] * (len(text) + 1)  # of the weight that a letter carries, against the letter before it
         total = 0
-        for gram, end, packed in self._grams(text):
-            weight = self._unpack(packed, at)
-            if weight > 0 and _covered(end - len(gram), end, excepted):
+        for last, packed in _iterate(self._automaton, text):
+            weight = self._unpack(packed, field)
+            length = packed & 0xFF
+            start, end = last + 1 - length, last + 1
+            if not weight or (weight > 0 and _covered(start, end, excepted)):
                 continue
             total += weight
-            for place in range(end - len(gram), end):
-                letters[place] += weight / len(gram)
-        return LEARNED + _strongest_run(text, letters), total / UNIT
-
-    def _grams(self, text: str) -> Iterator[tuple[str, int, int]]:
-        """Yield the n-grams of *text* that the automaton knows: gram, end, packed weights."""
-        for start in range(len(text)):
-            for end in range(start + 1, min(len(text), start + self._longest) + 1):
-                packed = self._automaton.get(text[start:end], 0)
-                if packed:
-                    yield text[start:end], end, packed
+            changes[start] += weight / length
+            changes[end] -= weight / length
+        return LEARNED + _strongest_run(text, list(accumulate(changes))), total / UNIT
 
     def _pack(self, values: Sequence[int]) -> int:
         return sum(value << (at * self._FIELD) for at, value in enumerate(values))
 
     def _unpack(self, packed: int, at: int) -> int:
-        """Return the field *at* of *packed*; a negative field borrows from the one above, which rounding gives back."""
+        """Return the field *at*, above the first; what a negative one below has borrowed, rounding gives back."""
         below = at * self._FIELD
         half = 1 << (self._FIELD - 1)
-        shifted = (packed + ((1 << below) >> 1)) >> below
+        shifted = (packed + (1 << (below - 1))) >> below
         return (shifted + half) % (2 * half) - half
 
 
 def _hits(contributions: Contributions) -> list[Hit]:
     hits = []
     for category, evidence in contributions.items():
-        score = round(sum(weight for _, weight in evidence), 6)  # 0.4 + 0.6 is a match, whatever binary fractions say
+        score = _sum(evidence)
         if score >= 1.0:
             strongest = sorted(evidence, key=lambda piece: -piece[1])[:_EVIDENCE]
             hits.append(Hit(category, score, tuple(strongest)))
     return sorted(hits, key=lambda hit: (-hit.score, hit.category))
+
+
+def _sum(evidence: Sequence[tuple[str, float]]) -> float:
+    return round(sum(weight for _, weight in evidence), 6)  # 0.4 + 0.6 is a match, whatever binary fractions say
 
 
 def _at_boundaries(text: str, start: int, end: int, keyword: Keyword) -> bool:
@@ -218,7 +220,7 @@ def _covered(start: int, end: int, spans: Sequence[tuple[int, int]]) -> bool:
 def _strongest_run(text: str, letters: Sequence[float]) -> str:
     """Return the stretch of *text* whose *letters* sum up to most (Kadane's algorithm)."""
     best, best_span, current, begin = 0.0, (0, 0), 0.0, 0
-    for at, weight in enumerate(letters):
+    for at, weight in enumerate(letters[: len(text)]):
         if current <= 0:
             current, begin = 0.0, at
         current += weight

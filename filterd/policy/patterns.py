@@ -11,6 +11,7 @@ from filterd.policy.hosttext import END, fold
 
 BOUNDARY = "|"
 MAX_WEIGHT = 5.0
+MAX_LENGTH = 60
 
 Where = Literal["host", "url"]
 
@@ -139,6 +140,8 @@ def _check_letters(where: Where, word: str, bare: str) -> None:
         raise PatternError(f"{word!r} cannot stand in a {where}: write letters, with '|' at the ends only")
     if len(bare) < 2:
         raise PatternError(f"{word!r} is too short: it would match nearly everything")
+    if len(bare) > MAX_LENGTH:
+        raise PatternError(f"{word!r} is longer than {MAX_LENGTH} letters: put a domain into domains.txt")
 
 
 def _weight(word: str) -> float | None:

@@ -172,10 +172,13 @@ def test_keywords_and_learned_weights_add_up() -> None:
     assert matcher.find_host("porntube.example") == [Hit("a", 1.1, ((LEARNED + "porn", 0.6), ("tube", 0.5)))]
 
 
-def test_learned_weights_may_speak_against_a_keyword() -> None:
-    matcher = Matcher({"a": "host porn"}, "ngram\ta\nbanking\t-500\n")
+def test_learned_weights_speak_against_words_that_leave_a_doubt_only() -> None:
+    matcher = Matcher({"a": "host porn\nhost tube 0.6\nhost free 0.6"}, "ngram\ta\nbanking\t-500\n")
 
-    assert not matcher.find_host("pornbanking.example")
+    assert matcher.find_host("pornbanking.example")
+    assert matcher.find_host("freetube.example")
+    assert not matcher.find_host("tubebanking.example")
+    assert matcher.find_host("freetubebanking.example")
 
 
 def test_an_exception_cancels_the_ngrams_within_it() -> None:

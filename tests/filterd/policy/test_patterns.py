@@ -52,6 +52,7 @@ def test_an_empty_file_says_nothing() -> None:
         pytest.param("host casino 50", "not between", id="a weight too big"),
         pytest.param("host casino nan", "not between", id="no number"),
         pytest.param("host a", "too short", id="one letter"),
+        pytest.param("host " + "a" * 61, "is longer than 60", id="a whole sentence"),
         pytest.param("host |b|", "too short", id="one letter between boundaries"),
         pytest.param("host be|t", "cannot stand in a host", id="a boundary inside"),
         pytest.param("host *casino*", "cannot stand in a host", id="a star"),
