@@ -229,7 +229,9 @@ def _check(source: Source, settings: Settings) -> None:
         _check_profile(source, name, profile)
     for name, entry in settings.lists.items():
         if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,63}", name):
-            raise source.error(("lists", name), f"lists.{name}: an id has small letters, digits, dots, hyphens; 64 at most")
+            raise source.error(
+                ("lists", name), f"lists.{name}: an id has small letters, digits, dots, hyphens, 64 at most"
+            )
         if not re.match(r"(https?|file)://", entry.url):
             raise source.error(
                 ("lists", name, "url"), f"lists.{name}.url: {entry.url!r} is no https:, http: or file: URL"

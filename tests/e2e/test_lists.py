@@ -16,7 +16,7 @@ from tests.e2e.support import Daemon, Site, Upstream, can_mount, filterd, is_blo
 
 pytestmark = pytest.mark.xdist_group("daemon")
 
-NAMES = "".join(f"apuesta{n}.example\n" for n in range(2000))
+NAMES = "".join(f"quetzal{n}.example\n" for n in range(2000))
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +50,9 @@ def test_an_update_is_in_force_without_a_restart_and_a_bad_one_changes_nothing(
     tmp_path: Path, upstream: Upstream, site: Site
 ) -> None:
     with Daemon(tmp_path, subscription(site), upstream=upstream.port) as daemon:
-        assert not is_blocked(daemon.dns, "www.apuesta7.example")
+        assert not is_blocked(daemon.dns, "www.quetzal7.example")
         assert update(daemon) == (0, "")
-        blocked_soon(daemon, "www.apuesta7.example")
+        blocked_soon(daemon, "www.quetzal7.example")
 
         for bad in (b"<!doctype html><title>Portal</title>" * 50, b"", NAMES.encode()[:900], bytes(range(256)) * 40):
             site.pages["/list"] = bad
@@ -61,7 +61,7 @@ def test_an_update_is_in_force_without_a_restart_and_a_bad_one_changes_nothing(
             assert status == 1
             assert said.startswith("filterd: list mine: ")
             assert said.count("\n") == 1
-            assert is_blocked(daemon.dns, "www.apuesta7.example")
+            assert is_blocked(daemon.dns, "www.quetzal7.example")
         problems = daemon.status()["problems"]
 
     assert [problem for problem in problems if problem.startswith("list mine: ")]
@@ -72,21 +72,21 @@ def test_a_database_cut_under_the_daemon_is_refused_and_the_last_good_one_used(
 ) -> None:
     with Daemon(tmp_path, subscription(site), upstream=upstream.port) as daemon:
         update(daemon)
-        blocked_soon(daemon, "apuesta7.example")
+        blocked_soon(daemon, "quetzal7.example")
         newest = generations(daemon.state / "database")[0]
         os.truncate(newest, 5000)
         daemon.hang_up()
 
         def recovered() -> bool:
             with contextlib.suppress(OSError):
-                return is_blocked(daemon.dns, "apuesta7.example") and is_blocked(
+                return is_blocked(daemon.dns, "quetzal7.example") and is_blocked(
                     daemon.dns, "gambling.prueba.home.arpa"
                 )
             return False
 
         wait_until(recovered, within_s=10, what="names are blocked again")
         wait_until(lambda: daemon.role("dns").get("state") == "ready", within_s=5, what="dns is ready")
-        again = filterd("check", "--json", "--config", str(daemon.config), "apuesta7.example").stdout
+        again = filterd("check", "--json", "--config", str(daemon.config), "quetzal7.example").stdout
 
     assert json.loads(again)["action"] == "block"
 
@@ -98,7 +98,7 @@ def test_a_full_disk_never_stops_filtering_and_loses_nothing(tmp_path: Path, ups
         Daemon(tmp_path, subscription(site), upstream=upstream.port, state=disk / "state") as daemon,
     ):
         update(daemon)
-        blocked_soon(daemon, "apuesta7.example")
+        blocked_soon(daemon, "quetzal7.example")
         filler = disk / "filler"
         with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
             while True:
@@ -107,7 +107,7 @@ def test_a_full_disk_never_stops_filtering_and_loses_nothing(tmp_path: Path, ups
         status, said = update(daemon)
         compiled = filterd("compile", "--config", str(daemon.config), check=False)
         daemon.hang_up()
-        still = is_blocked(daemon.dns, "apuesta7.example"), is_blocked(daemon.dns, "gambling.prueba.home.arpa")
+        still = is_blocked(daemon.dns, "quetzal7.example"), is_blocked(daemon.dns, "gambling.prueba.home.arpa")
         filler.unlink()
         freed = update(daemon)
         blocked_soon(daemon, "nueva5-39595.example")

@@ -42,7 +42,7 @@ def run(capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPa
 def config(tmp_path: Path) -> Path:
     path = tmp_path / "filterd.toml"
     names = tmp_path / "names"
-    names.write_text("apuesta.example\nmec.gov.py\n")
+    names.write_text("quetzal.example\nmec.gov.py\n")
     path.write_text(
         f'[paths]\nstate = "{tmp_path}/state"\nruntime = "{tmp_path}/run"\n'
         f'[lists.mine]\ncategory = "gambling"\nurl = "file://{names}"\nformat = "domains"\n'

@@ -21,7 +21,7 @@ def test_an_update_puts_a_list_in_force_and_tells_what_was_left_out(run: Run, co
     told = json.loads(run("lists", "status", "--json", "--config", str(config)).out)
 
     assert out.status == 0
-    assert action(run, config, "www.apuesta.example") == "block"
+    assert action(run, config, "www.quetzal.example") == "block"
     assert action(run, config, "mec.gov.py") == "allow"
     assert told[0]["entries"] == 1
     assert sum(told[0]["dropped"].values()) == 1
@@ -37,7 +37,7 @@ def test_a_bad_list_is_refused_and_the_good_copy_stays(run: Run, config: Path, t
     assert out.status == 1
     assert out.err.startswith("filterd: list mine: ")
     assert out.err.count("\n") == 1
-    assert action(run, config, "apuesta.example") == "block"
+    assert action(run, config, "quetzal.example") == "block"
     assert "refused" in run("lists", "status", "--config", str(config)).out
 
 
@@ -59,7 +59,7 @@ def test_a_removed_list_is_no_longer_in_force(run: Run, config: Path) -> None:
     out = run("lists", "remove", "mine", "--config", str(config))
 
     assert out.status == 0
-    assert action(run, config, "apuesta.example") == "allow"
+    assert action(run, config, "quetzal.example") == "allow"
     assert "mine" not in read_settings(config).lists
 
 
