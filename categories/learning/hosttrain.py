@@ -42,7 +42,7 @@ CAUTION = {
     "pornography": Caution(must_allow=0.0007, popular=0.0015, unlisted=3.0),
     "gambling": Caution(must_allow=0.0002, popular=0.003, unlisted=1.5),
     "dating": Caution(must_allow=0.0002, popular=0.0005, unlisted=3.0),
-    "anonymizers": Caution(must_allow=0.0005, popular=0.0005, unlisted=4.0),
+    "anonymizers": Caution(must_allow=0.0002, popular=0.0002, unlisted=5.0),
 }
 LEAST_THRESHOLD = -2.0  # log-odds: harmful names are rarer among a child's than among those learned from
 
