@@ -22,6 +22,7 @@ __all__ = ["LEARNED", "Matcher", "UserPattern", "UserPatterns", "parse_user_patt
 LEARNED = "~"  # stands before a piece of evidence that no keyword names: the letters that the learned weights point at
 MAX_URL = 4096  # what is looked at of a URL; longer ones are made of data, not of words
 _EVIDENCE = 5
+_ROUNDING = 1e-6
 
 Contributions = dict[str, list[tuple[str, float]]]
 
@@ -157,13 +158,14 @@ class _HostScorer:
                 known = contributions.setdefault(category, [])
                 known += [piece for piece in more if piece not in known]
         for field, category in self._learned:
-            if category in contributions or self._unpack(total, field) >= UNIT:
-                evidence = contributions.setdefault(category, [])
-                learned = self._learned_evidence(field, category, text)
-                # What was learned speaks against words that leave a doubt, not against a sure one: the harmful names
-                # learned from are in few languages.
-                if learned[1] > 0 or _sum(evidence) < 1.0:
-                    evidence.append(learned)
+            keywords = _sum(contributions.get(category, ()))
+            # A sure word needs no more: what was learned may speak against words that leave a doubt, not against it,
+            # for the harmful names learned from are in few languages. And where all n-grams together are too little,
+            # they need no names (exceptions only take from them).
+            if keywords < 1.0 <= keywords + self._unpack(total, field) / UNIT + _ROUNDING:
+                contributions.setdefault(category, []).append(self._learned_evidence(field, category, text))
+            elif keywords < 1.0:
+                contributions.pop(category, None)
         return _hits(contributions)
 
     def _learned_evidence(self, field: int, category: str, text: str) -> tuple[str, float]:
