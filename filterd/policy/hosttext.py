@@ -56,8 +56,8 @@ def fold(text: str) -> str:
     """Return *text* in lower case and without accents, as patterns and texts are compared."""
     if text.isascii():
         return text.lower()
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    letters = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
 def _decode_label(label: str) -> str:
