@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import contextlib
 import ssl
@@ -26,7 +27,7 @@ class _Waiting(NamedTuple):
     answer: asyncio.Future[bytes]
 
 
-class Channel(asyncio.Protocol):
+class Channel(asyncio.Protocol, abc.ABC):
     """A connection on which several questions may be under way, each with a number of its own."""
 
     def __init__(self) -> None:
@@ -54,9 +55,9 @@ class Channel(asyncio.Protocol):
             del self.waiting[number]
             self.forget(number)
 
+    @abc.abstractmethod
     def frame(self, question: bytes) -> tuple[int, bytes]:
         """Return a number for *question* and the bytes that ask it."""
-        raise NotImplementedError
 
     def forget(self, number: int) -> None:
         """Nobody waits for *number* any more."""
@@ -76,9 +77,9 @@ class Channel(asyncio.Protocol):
         self.heard_at = asyncio.get_running_loop().time()
         self.receive(data)
 
+    @abc.abstractmethod
     def receive(self, data: bytes) -> None:
         """Hand each whole answer to who waits for it."""
-        raise NotImplementedError
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell who waits."""

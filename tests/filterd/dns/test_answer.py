@@ -155,9 +155,12 @@ def test_a_bent_answer_is_read_or_refused(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 5))):
         message[data.draw(st.integers(12, len(message) - 1))] = data.draw(st.integers(0, 255))
     try:
-        read_answer(bytes(message))
+        answer = read_answer(bytes(message))
     except ProtocolError:
         return
+
+    assert answer.keep_s >= 0
+    assert all(0 <= at < len(answer.message) for at, _ in answer.ttls)
 
 
 OURS = wire.make_question(wire.encode_name("wWw.example"), wire.A)

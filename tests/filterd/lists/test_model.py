@@ -46,3 +46,4 @@ def test_a_progress_that_nobody_watches_says_nothing() -> None:
     silent.downloading("https://lists.example/", 1, None)
     silent.judging("a", 1)
     silent.finished("a", Outcome.UPDATED)
+    assert vars(type(silent)).keys() >= {"downloading", "judging", "finished"}

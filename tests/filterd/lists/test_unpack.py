@@ -176,9 +176,11 @@ def test_long_content_is_streamed(tmp_path: Path) -> None:
 )
 def test_whatever_comes_is_lines_or_refused(tmp_path: Path, content: bytes, head: bytes) -> None:
     try:
-        read(store(tmp_path, head + content))
+        members = read(store(tmp_path, head + content))
     except ListError:
         return
+
+    assert all(isinstance(line, str) for lines in members.values() for line in lines)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
