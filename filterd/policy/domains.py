@@ -13,6 +13,7 @@ import idna
 
 MAX_NAME = 253  # RFC 1035 §2.3.4, as text without the final dot
 MAX_LABEL = 63
+_SHOWN = 80  # characters of a wrong name that an error shows
 
 # The common case, decided by one regular expression: a lower-case name whose last label cannot be a number.
 _ordinary = re.compile(r"(?:[a-z0-9_-]{1,63}\.)+[a-z][a-z0-9-]{1,62}").fullmatch
@@ -56,7 +57,7 @@ def normalise_host(text: str) -> str:
     if _number(labels[-1]):
         return _normalise_ipv4(labels, text)
     if len(host) > MAX_NAME or not all(map(_label, labels)):
-        raise InvalidHost(f"{text!r} is no host name")
+        raise InvalidHost(f"{_shown(text)} is no host name")
     return host
 
 
@@ -77,7 +78,7 @@ def split_target(text: str) -> Target:
     if found:
         scheme, rest = found[1].lower(), text[found.end() :].lstrip("/\\")
     elif _opaque_scheme(text):
-        raise InvalidHost(f"{text!r} names no host")
+        raise InvalidHost(f"{_shown(text)} names no host")
     else:
         scheme, rest = "", text.lstrip("/\\") if text.startswith(("//", "\\\\")) else text
     authority, tail = _split_authority(rest)
@@ -123,12 +124,12 @@ def _normalise_ipv6(text: str) -> str:
     inner = text.removesuffix(".")
     if inner.startswith("["):
         if not inner.endswith("]"):
-            raise InvalidHost(f"{text!r} is no host name")
+            raise InvalidHost(f"{_shown(text)} is no host name")
         inner = inner[1:-1]
     try:
         address = ipaddress.IPv6Address(inner.partition("%")[0])
     except ValueError as error:
-        raise InvalidHost(f"{text!r} is no host name") from error
+        raise InvalidHost(f"{_shown(text)} is no host name") from error
     return str(address.ipv4_mapped or address)
 
 
@@ -137,10 +138,10 @@ def _normalise_ipv4(labels: list[str], text: str) -> str:
     try:
         parts = [_parse_number(label) for label in labels]
     except ValueError as error:
-        raise InvalidHost(f"{text!r} is no host name and no IP address") from error
+        raise InvalidHost(f"{_shown(text)} is no host name and no IP address") from error
     *first, last = parts
     if len(parts) > 4 or any(part > 255 for part in first) or last >= 256 ** (5 - len(parts)):
-        raise InvalidHost(f"{text!r} is no IP address")
+        raise InvalidHost(f"{_shown(text)} is no IP address")
     value = last + sum(part << (24 - 8 * at) for at, part in enumerate(first))
     return str(ipaddress.IPv4Address(value))
 
@@ -161,7 +162,7 @@ def _to_ascii(text: str) -> str:
     try:
         mapped = idna.uts46_remap(text, std3_rules=False, transitional=False)
     except idna.IDNAError as error:
-        raise InvalidHost(f"{text!r} is no host name") from error
+        raise InvalidHost(f"{_shown(text)} is no host name") from error
     return ".".join(map(_label_to_ascii, mapped.split(".")))
 
 
@@ -194,7 +195,7 @@ def _split_port(hostport: str) -> tuple[str, str]:
         return hostport, ""
     host, _, port = hostport.partition(":")
     if port and not (port.isascii() and port.isdigit() and int(port[:6]) < 65536):
-        raise InvalidHost(f"{hostport!r} names no host: {port!r} is no port")
+        raise InvalidHost(f"{_shown(hostport)} names no host: {_shown(port)} is no port")
     return host, port
 
 
@@ -203,3 +204,8 @@ def _build_url(scheme: str, host: str, port: str, tail: str) -> str:
     shown_port = f":{port}" if port and port != _default_port.get(scheme) else ""
     path = tail if tail.startswith("/") else "/" + tail
     return f"{scheme}://{shown}{shown_port}{path}"
+
+
+def _shown(text: str) -> str:
+    """Return *text* as an error shows it: one line, not too long."""
+    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")

@@ -213,3 +213,11 @@ def test_an_address_has_no_parent_domains() -> None:
 def test_a_name_that_only_ends_alike_is_not_covered() -> None:
     assert not covers("example.com", "badexample.com")
     assert covers("example.com", "www.example.com")
+
+
+def test_a_wrong_name_is_shown_in_one_short_line() -> None:
+    with pytest.raises(InvalidHost) as refused:
+        split_target("a b\n" * 30_000)
+
+    assert len(str(refused.value)) < 200
+    assert "\n" not in str(refused.value)
