@@ -12,7 +12,6 @@ from urllib.parse import unquote_to_bytes
 import idna
 
 MAX_NAME = 253  # RFC 1035 §2.3.4, as text without the final dot
-MAX_LABEL = 63
 _SHOWN = 80  # characters of a wrong name that an error shows
 
 # The common case, decided by one regular expression: a lower-case name whose last label cannot be a number.
