@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ipaddress
+import ssl
 from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 from functools import cached_property
@@ -134,6 +135,8 @@ class Assembly:
     def _check_edges(self) -> None:
         dns, proxy = self.settings.dns, self.settings.proxy
         ours = set(map(parse_listen, dns.listen))
+        if dns.listen and not dns.upstreams:
+            raise self._source.error(("dns", "upstreams"), "dns.upstreams: name at least one resolver to ask")
         for at, text in enumerate(dns.upstreams):
             path = ("dns", "upstreams", at)
             try:
@@ -151,10 +154,21 @@ class Assembly:
         for section, text in (("dns", dns.upstream_ca), ("proxy", proxy.upstream_ca)):
             if text and not Path(text).is_file():
                 raise self._source.error((section, "upstream_ca"), f"{section}.upstream_ca: {text}: no such file")
+            if not text:
+                continue
+            try:
+                ssl.create_default_context(cafile=text)
+            except (ssl.SSLError, OSError) as error:
+                message = f"{section}.upstream_ca: {text}: no certificates in PEM form"
+                raise self._source.error((section, "upstream_ca"), message) from error
 
     def notices(self) -> list[str]:
         """Return which settings ask for what this version cannot do yet: said plainly, never left out in silence."""
         settings, found = self.settings, []
+        for client in settings.clients:
+            if client.network is None:
+                who = client.user or client.mac or client.id
+                found.append(f"[[clients]] {who}: not in this version yet; only `network` is looked at")
         if settings.proxy.inspect:
             found.append("[proxy] inspect: not in this version yet; HTTPS is judged by host name only")
         asked = [key for key in ("block_page", "doh", "dot", "metrics", "status_page") if getattr(settings, key).listen]

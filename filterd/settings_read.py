@@ -94,6 +94,8 @@ def parse_settings(text: str, *, name: str) -> Settings:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{name}: {_place_first(str(error))}") from error
+    except RecursionError as error:
+        raise SettingsError(f"{name}: nested too deeply: this is no configuration file") from error
     known = {field.encode_name: field for field in msgspec.structs.fields(Settings)}
     _refuse_unknown(source, (), raw, known)
     values: dict[str, Any] = {}

@@ -21,7 +21,7 @@ from filterd.control.messages import ListStatus
 from filterd.control.service import list_status
 from filterd.database.layout import DatabaseError
 from filterd.list_updates import updater
-from filterd.lists.model import ALL_CATEGORIES, Outcome, Subscription, UpdateResult
+from filterd.lists.model import ALL_CATEGORIES, ListError, Outcome, Subscription, UpdateResult
 from filterd.policy.model import GUARD_SITE
 from filterd.policy.rules import Format
 from filterd.settings_file import set_values, write_atomically
@@ -139,7 +139,7 @@ def _put_in_force(assembly: Assembly) -> str:
     try:
         if not assembly.compilation.is_current():
             assembly.compilation.compile()
-    except DatabaseError as error:
+    except (DatabaseError, ListError) as error:
         return str(error)
     return ""
 

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 DEADLINE_S = 4.0  # glibc and dig ask again after 5
 ROUNDS = 3
 MAX_BACK_OFF_S = 60.0
+_MAX_DOUBLINGS = 10  # 2.0 ** 1024 is no number any more
 
 # Answers that say "not from me": another upstream may know better. If none does, they are what the client gets.
 _TRY_NEXT = frozenset({wire.SERVFAIL, wire.NOTIMP, wire.REFUSED, wire.FORMERR})
@@ -61,7 +62,7 @@ class _Member:
         if not self.failures:
             logger.warning("%s: %s; it is asked last until it answers", self.name, error)
         self.failures += 1
-        self.retry_at = now + min(2.0 ** (self.failures - 1), MAX_BACK_OFF_S)
+        self.retry_at = now + min(2.0 ** min(self.failures - 1, _MAX_DOUBLINGS), MAX_BACK_OFF_S)
 
 
 class Upstreams:

@@ -95,6 +95,7 @@ class Part:
     category: str
     file: str
     count: int  # rules in use
+    size: int = 0  # bytes of the file, to see that it was cut
     previous_count: int | None = None  # of the copy before; ``None``: this is the first
     updated: datetime | None = None
     error: str = ""  # why the newest version was refused; the file is the last good copy then

@@ -55,6 +55,18 @@ class Store:
         except (OSError, msgspec.MsgspecError):
             return None
 
+    def _read_meta_or_fail(self, list_id: str) -> Meta | None:
+        """Return what is known of *list_id*; ``None`` only where it never came: a list must not vanish in silence.
+
+        Raises:
+            ListError: its record is there and cannot be read.
+        """
+        meta = self.read_meta(list_id)
+        path = self._home(list_id) / META
+        if meta is None and path.exists():
+            raise ListError(f"{path}: cannot be read; `filterd lists update {list_id}` fetches the list anew")
+        return meta
+
     def write_meta(self, meta: Meta) -> None:
         """Replace what is known of ``meta.id``; files that are no longer named go.
 
@@ -101,14 +113,15 @@ class Store:
         """Return the lists in use, a tree as one per part; of *ids*, or all. Their rules stream from disk."""
         found: list[RuleList] = []
         for list_id in self.ids() if ids is None else ids:
-            meta = self.read_meta(list_id)
+            meta = self._read_meta_or_fail(list_id)
             if meta:
                 found += (_rule_list(meta, part, self.rules(list_id, part)) for part in meta.parts)
         return found
 
     def benign_names(self, *, without: Sequence[str] = ()) -> Iterator[str]:
         """Yield the names that lists of harmless sites hold, except those of the subscriptions *without*."""
-        for rule_list in self.lists(list_id for list_id in self.ids() if list_id not in without):
+        readable = [list_id for list_id in self.ids() if list_id not in without and self.read_meta(list_id)]
+        for rule_list in self.lists(readable):
             if rule_list.category == GUARD_SITE:
                 yield from (rule.domain for rule in rule_list.rules if rule.path is None)
 

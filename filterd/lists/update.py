@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from pathlib import Path
 
 from filterd.lists.evidence import JudgeContext
 from filterd.lists.fetch import Fetched, Fetcher, Unchanged, Validators
@@ -16,6 +17,7 @@ from filterd.lists.model import (
     ListError,
     Meta,
     Outcome,
+    Part,
     Progress,
     Silent,
     State,
@@ -89,7 +91,7 @@ class Updater:
         meta = self.store.read_meta(subscription.id)
         if meta is None or not _same_choice(meta, subscription) or meta.context != digest:
             return None
-        whole = all(self.store.rules(meta.id, part).path.is_file() for part in meta.parts)
+        whole = all(_is_whole(self.store.rules(meta.id, part).path, part) for part in meta.parts)
         if not meta.parts or not whole:
             return None
         return Validators(meta.etag, meta.modified) if meta.etag or meta.modified else None
@@ -101,7 +103,7 @@ class Updater:
             result = self._take(subscription, came, previous=previous, digest=digest, accept_shrunk=accept_shrunk)
         except ListError as error:
             outcome = Outcome.FAILED if came is error else Outcome.REFUSED
-            result = self._note_failure(subscription, outcome, error=str(error), previous=previous)
+            result = self._note_failure(subscription, outcome, error=str(error), before=before)
         self.progress.finished(subscription.id, result.outcome)
         return result
 
@@ -131,7 +133,7 @@ class Updater:
             modified=came.validators.modified,
             context=digest,
             doubtful=taken.doubtful,
-            parts=taken.parts,
+            parts=tuple(self._measured(subscription.id, part) for part in taken.parts),
         )
         meta = self._standing(copy, taken.error)
         try:
@@ -162,10 +164,17 @@ class Updater:
         tree_parts = self.sources.tree_parts(subscription.url)
         return Intake(self.store, self.context, tree_parts, self.clock(), on_lines, accept_shrunk)
 
+    def _measured(self, list_id: str, part: Part) -> Part:
+        """Return *part* with its file's size, by which a cut one will be known."""
+        return dataclasses.replace(part, size=self.store.rules(list_id, part).path.stat().st_size)
+
     def _note_failure(
-        self, subscription: Subscription, outcome: Outcome, *, error: str, previous: Meta | None
+        self, subscription: Subscription, outcome: Outcome, *, error: str, before: Meta | None
     ) -> UpdateResult:
-        known = previous or _new_meta(subscription)
+        known = before or _new_meta(subscription)
+        if not _same_choice(known, subscription):
+            # Another address was chosen and gave nothing yet: what came from the old one stays in force.
+            known = dataclasses.replace(_new_meta(subscription), fetched=known.fetched, parts=known.parts)
         state = State.REFUSED if outcome is Outcome.REFUSED else State.STALE
         meta = dataclasses.replace(
             known, state=state, checked=self.clock(), failures=known.failures + 1, last_error=error
@@ -183,3 +192,10 @@ def _new_meta(subscription: Subscription) -> Meta:
 
 def _same_choice(meta: Meta, subscription: Subscription) -> bool:
     return (meta.url, meta.category, meta.format) == (subscription.url, subscription.category, subscription.format)
+
+
+def _is_whole(path: Path, part: Part) -> bool:
+    try:
+        return path.stat().st_size == part.size
+    except OSError:
+        return False

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, cast
+from urllib.parse import unquote
 
 from filterd.policy.profile import OwnPatterns
 
@@ -80,9 +81,10 @@ class UserPatterns(OwnPatterns):
         if not self._patterns:
             return None
         host = host.lower()
-        url = url.lower() if url is not None else None
+        # As it was written and as the server reads it: /%66orbidden/ is /forbidden/.
+        urls = {url.lower(), unquote(url).lower()} if url is not None else set()
         for pattern in self._patterns:
-            text = host if pattern.where == "host" else url
-            if text is not None and pattern.matches(text):
+            texts = {host} if pattern.where == "host" else urls
+            if any(map(pattern.matches, texts)):
                 return str(pattern)
         return None

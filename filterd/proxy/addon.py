@@ -69,9 +69,11 @@ class FilterAddon:
         self._own_ports: frozenset[int] = frozenset()
         failure_page()  # made now, so that nothing can go wrong when it is needed
 
-    def swap(self, rulebook: Rulebook) -> None:
-        """Judge by *rulebook* from now on."""
+    def swap(self, rulebook: Rulebook, *, allow_unknown_protocols: bool | None = None) -> None:
+        """Judge by *rulebook* from now on; ``None`` keeps what holds for unknown protocols."""
         self._judge.rulebook = rulebook
+        if allow_unknown_protocols is not None:
+            self._allow_unknown_protocols = allow_unknown_protocols
 
     def know_listeners(self, profiles: Mapping[str, str | None], own_ports: Collection[int]) -> None:
         """Say which profile is fixed for clients of each proxy mode, and which ports are our own: never dialled."""

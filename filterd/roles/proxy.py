@@ -52,8 +52,8 @@ class ProxyRole:
 
     async def reload(self) -> None:
         """Swap what is judged by."""
-        _, _, rulebook = await asyncio.to_thread(self._read)
-        self._addon.swap(rulebook)
+        settings, _, rulebook = await asyncio.to_thread(self._read)
+        self._addon.swap(rulebook, allow_unknown_protocols=settings.proxy.allow_unknown_protocols)
 
     async def stop(self) -> None:
         """Close what is open."""

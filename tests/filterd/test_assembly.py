@@ -93,6 +93,8 @@ def test_schedules_run_in_the_zone_of_the_settings() -> None:
         ('[profiles.child]\npatterns = ["casino"]', "line 2: 'casino' is no pattern"),
         ('[[proxy.listeners]]\nlisten = "127.0.0.1:1"\nmode = "transparent"', "line 3: transparent listeners are not"),
         ('[dns]\nupstreams = ["https://"]', "dns.upstreams"),
+        ("[dns]\nupstreams = []", "line 2: dns.upstreams: name at least one"),
+        ('[dns]\nupstream_ca = "/etc/passwd"', "line 2: dns.upstream_ca: /etc/passwd: no certificates"),
         ('[dns]\nupstreams = ["udp://dns.example"]', "line 2: dns.upstreams"),
         (
             '[dns]\nlisten = ["127.0.0.1:53"]\nupstreams = ["udp://127.0.0.1"]',
@@ -111,9 +113,15 @@ def test_what_is_not_there_is_refused_with_its_line(text: str, message: str) -> 
 
 
 def test_what_this_version_cannot_do_yet_is_said() -> None:
-    asked = assemble('[proxy]\ninspect = true\n[doh]\nlisten = "127.0.0.1:1"\n')
+    asked = assemble(
+        '[proxy]\ninspect = true\n[doh]\nlisten = "127.0.0.1:1"\n[[clients]]\nuser = "ana"\nprofile = "child"\n'
+    )
 
-    assert [notice.partition(":")[0] for notice in asked.notices()] == ["[proxy] inspect", "[doh] listen"]
+    assert [notice.partition(":")[0] for notice in asked.notices()] == [
+        "[[clients]] ana",
+        "[proxy] inspect",
+        "[doh] listen",
+    ]
     assert assemble("").notices() == []
 
 

@@ -113,6 +113,7 @@ def test_an_empty_file_is_all_defaults() -> None:
         ('[[proxy.listeners]]\nlisten = ""', "line 2: proxy.listeners.listen: '' is no address and port"),
         ('[dns]\nupstreams = ["9.9.9.9"]', "line 2: dns.upstreams: '9.9.9.9': write it as https://"),
         ("[dns\n", "f.toml: line 1: "),
+        ("a = " + "[" * 5000 + "]" * 5000, "f.toml: nested too deeply"),
     ],
 )
 def test_a_wrong_setting_is_refused_with_its_line_and_the_way_out(text: str, message: str) -> None:

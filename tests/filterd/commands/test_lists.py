@@ -41,6 +41,38 @@ def test_a_bad_list_is_refused_and_the_good_copy_stays(run: Run, config: Path, t
     assert "refused" in run("lists", "status", "--config", str(config)).out
 
 
+def test_a_new_address_that_gives_nothing_takes_nothing_away(run: Run, config: Path, tmp_path: Path) -> None:
+    run("lists", "update", "--config", str(config))
+    config.write_text(config.read_text().replace("/names", "/absent"))
+    out = run("lists", "update", "--config", str(config))
+
+    assert out.status == 1
+    assert action(run, config, "quetzal.example") == "block"
+
+
+def test_a_copy_that_was_cut_is_fetched_anew(run: Run, config: Path, tmp_path: Path) -> None:
+    run("lists", "update", "--config", str(config))
+    [kept] = (tmp_path / "state" / "lists" / "mine").glob("*.zst")
+    kept.write_bytes(kept.read_bytes()[:10])
+    out = run("lists", "update", "--config", str(config))
+
+    assert out.status == 0
+    assert action(run, config, "quetzal.example") == "block"
+
+
+def test_a_list_whose_record_is_damaged_stays_in_force_and_is_told(run: Run, config: Path, tmp_path: Path) -> None:
+    run("lists", "update", "--config", str(config))
+    (tmp_path / "state" / "lists" / "mine" / "meta.json").write_text("x")
+    compiled = run("compile", "--config", str(config))
+    still = action(run, config, "quetzal.example")
+    mended = run("lists", "update", "--config", str(config))
+
+    assert compiled.status == 1
+    assert "meta.json: cannot be read" in compiled.err
+    assert still == "block"
+    assert mended.status == 0
+
+
 def test_a_list_is_added_to_the_file_with_its_comments_kept(run: Run, config: Path, tmp_path: Path) -> None:
     config.write_text("# our house\n" + config.read_text())
     other = tmp_path / "other.txt"

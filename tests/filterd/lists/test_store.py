@@ -101,13 +101,14 @@ def test_a_file_that_no_meta_came_to_name_goes(tmp_path: Path) -> None:
     assert len(list((tmp_path / "casinos").iterdir())) == 2
 
 
-def test_a_meta_that_cannot_be_read_is_as_good_as_none(tmp_path: Path) -> None:
+def test_a_list_whose_record_cannot_be_read_does_not_vanish_in_silence(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    keep(store, "casinos", "bad.example")
-    (tmp_path / "casinos" / META).write_text('{"id": 5')
+    keep(store, "casinos", "casino.example")
+    (tmp_path / "casinos" / META).write_text("{")
 
     assert store.read_meta("casinos") is None
-    assert store.lists() == []
+    with pytest.raises(ListError, match=r"casinos/meta\.json: cannot be read; `filterd lists update casinos`"):
+        store.lists(["casinos"])
 
 
 def test_nothing_is_known_of_a_list_that_never_came(tmp_path: Path) -> None:

@@ -73,3 +73,9 @@ def test_many_stars_take_no_time() -> None:
 def test_a_bad_pattern_is_refused_with_the_way_out(text: str, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         parse_user_pattern(text)
+
+
+def test_an_address_is_read_as_the_server_reads_it() -> None:
+    patterns = UserPatterns([parse_user_pattern("url:*/forbidden/*")])
+
+    assert patterns.find("a.example", "http://a.example/%66orbidden/x") == "url:*/forbidden/*"
