@@ -43,8 +43,8 @@ def set_values(text: str, changes: Mapping[tuple[str, ...], object], *, name: st
     return changed
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace the file at *path* by *text*, whole or not at all, keeping its mode.
+def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
+    """Replace the file at *path* by *text*, whole or not at all, keeping its mode and owner; a new one has *mode*.
 
     Raises:
         SettingsError: it cannot be written; the old file is untouched.
@@ -57,7 +57,7 @@ def write_atomically(path: Path, text: str) -> None:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
-            os.fchmod(file.fileno(), before.st_mode & 0o777 if before else 0o644)
+            os.fchmod(file.fileno(), before.st_mode & 0o777 if before else mode)
             if before and os.geteuid() == 0:  # root edits; the daemon's own account must still read it
                 os.fchown(file.fileno(), before.st_uid, before.st_gid)
             os.fsync(file.fileno())

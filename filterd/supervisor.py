@@ -19,6 +19,7 @@ from typing import IO
 from filterd.activity.feed import RoleState, Sender
 from filterd.roles.base import CONFIG, NOTIFY, SUPERVISOR
 from filterd.settings import Settings
+from filterd.settings_file import write_atomically
 from filterd.sockets import Bound, bind_all, close_all, to_environment
 
 logger = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class Plan:
     settings: Settings
     runtime: Path
     watched: tuple[Path, ...]  # files whose change means: reload
+    text: str | None = None  # the configuration as it was read; ``None``: built-in defaults
 
     def roles(self) -> list[str]:
         """Return the roles that are needed; control first, for it counts what the others decide."""
@@ -77,6 +79,7 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._reload = asyncio.Event()
         self._own: RoleState | None = None
+        self._kept: Path | None = None
 
     async def run(self, announce: Callable[[list[Bound]], None]) -> None:
         """Serve; call *announce* with the sockets once every role is ready.
@@ -85,7 +88,8 @@ class Supervisor:
             AlreadyRunning, PortError, SettingsError: nothing was started.
         """
         plan = self._read_plan()
-        with _lock(plan.runtime):
+        with lock(plan.runtime):
+            self._keep_configuration(plan)
             self._bound = bind_all(plan.settings, plan.runtime)
             self._sender = Sender(str(plan.runtime / "decisions.sock"))
             try:
@@ -94,6 +98,12 @@ class Supervisor:
                 self._sender.close()
                 close_all(self._bound)
 
+    def _keep_configuration(self, plan: Plan) -> None:
+        """Write down what is good, for the roles: one that dies must come back though the file has become wrong."""
+        if plan.text is not None:
+            self._kept = plan.runtime / "filterd.toml"
+            write_atomically(self._kept, plan.text, mode=0o600)
+
     async def _serve(self, plan: Plan, announce: Callable[[list[Bound]], None]) -> None:
         loop = asyncio.get_running_loop()
         stop = asyncio.Event()
@@ -101,6 +111,8 @@ class Supervisor:
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload.set)
         problems = await asyncio.to_thread(self._prepare, plan)
+        for problem in problems:
+            logger.warning("%s", problem)
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             self._children = {name: _Child(name) for name in plan.roles()}
@@ -139,8 +151,13 @@ class Supervisor:
     async def _start(self, child: _Child) -> None:
         sockets, descriptors = to_environment(self._bound, child.name)
         read_end, write_end = os.pipe()
-        config = str(self._config or "")
-        environment = {**os.environ, **sockets, CONFIG: config, NOTIFY: str(write_end), SUPERVISOR: str(os.getpid())}
+        environment = {
+            **os.environ,
+            **sockets,
+            CONFIG: str(self._kept or ""),
+            NOTIFY: str(write_end),
+            SUPERVISOR: str(os.getpid()),
+        }
         child.started = time.monotonic()
         try:
             child.process = await asyncio.create_subprocess_exec(
@@ -189,7 +206,7 @@ class Supervisor:
             self._reload.clear()
             try:
                 fresh = self._read_plan()
-            except ValueError as error:
+            except (ValueError, OSError) as error:
                 logger.warning("kept the configuration in force: %s", error)
                 self._tell_problems([str(error)])
                 continue
@@ -198,6 +215,7 @@ class Supervisor:
                 logger.warning("%s", text)
                 self._tell_problems([text])
             else:
+                self._keep_configuration(fresh)
                 self._tell_problems(await asyncio.to_thread(self._prepare, fresh))
             for child in self._children.values():
                 if child.process is not None and child.ready.is_set():
@@ -243,7 +261,12 @@ def own_command() -> list[str]:
 
 
 @contextlib.contextmanager
-def _lock(runtime: Path) -> Iterator[None]:
+def lock(runtime: Path) -> Iterator[None]:
+    """Hold *runtime* as the one daemon there.
+
+    Raises:
+        AlreadyRunning: another one does.
+    """
     runtime.mkdir(parents=True, exist_ok=True, mode=0o755)
     path = runtime / "filterd.pid"
     file: IO[str] = path.open("a+", encoding="ascii")

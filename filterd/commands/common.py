@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-import tomllib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,22 +53,15 @@ def assemble(config: Path | None) -> Assembly:
 
 
 def find_runtime(config: Path | None) -> Path:
-    """Return where the daemon of *config* has its sockets, though the file may since have become wrong.
-
-    Raises:
-        SettingsError: the file is no TOML at all, or missing.
-    """
+    """Return where the daemon of *config* has its sockets, though the file may since have become wrong."""
     path = config or paths.default_config()
     try:
         runtime = load(config)[0].paths.runtime
     except SettingsError:
-        try:
-            raw = tomllib.loads(path.read_text(encoding="utf-8")) if path else {}
-            runtime = str(raw["paths"]["runtime"])
-        except (OSError, ValueError, KeyError, TypeError):
-            runtime = ""
-        if not runtime:
-            raise
+        # It may be no TOML at all any more: the line is looked for as it stands.
+        text = path.read_text(encoding="utf-8", errors="replace") if path and path.is_file() else ""
+        found = re.search(r'^\s*runtime\s*=\s*"([^"\n]+)"', text, re.MULTILINE)
+        runtime = found[1] if found else ""
     return Path(runtime) if runtime else paths.default_runtime()
 
 

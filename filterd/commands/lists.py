@@ -59,9 +59,22 @@ def add(
     if category not in (*known, ALL_CATEGORIES, GUARD_SITE):
         raise click.UsageError(f"unknown category {category!r}{nearest(category, [*known, ALL_CATEGORIES])}")
     entry = {"category": category, "url": address} | ({} if written_in == "auto" else {"format": written_in})
-    _change(path, {("lists", list_id): entry})
+    changes: dict[tuple[str, ...], object] = {("lists", list_id): entry}
+    changes |= _defaults_in_force(assembly)
+    _change(path, changes)
     sys.stdout.write(f"{path}: list {list_id} added; fetch it with: filterd lists update {list_id}{_again(config)}\n")
     return 0
+
+
+def _defaults_in_force(assembly: Assembly) -> dict[tuple[str, ...], object]:
+    """Return the default lists that are in use, to be written out: a first list of one's own must not drop them."""
+    if assembly.settings.lists:
+        return {}
+    return {
+        ("lists", default.id): {"category": default.category, "url": default.url, "format": str(default.format)}
+        for default in assembly.subscriptions()
+        if (meta := assembly.lists.read_meta(default.id)) and meta.parts
+    }
 
 
 @command.command("remove")
@@ -118,7 +131,7 @@ def status(*, as_json: bool, config: Path | None) -> int:
     if as_json:
         sys.stdout.buffer.write(msgspec.json.encode(found) + b"\n")
         return 0
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
     if not found:
         console.print("no lists: run `filterd lists update` to subscribe to the defaults")
     for entry in found:
@@ -146,7 +159,7 @@ def _put_in_force(assembly: Assembly) -> str:
 
 def _report(results: Sequence[UpdateResult], *, quiet: bool) -> None:
     now = datetime.now(UTC)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
     for result in results:
         if result.error:
             click.echo(f"filterd: list {result.id}: {result.error}", err=True)

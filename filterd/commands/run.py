@@ -18,7 +18,7 @@ from filterd.lists.model import ListError
 from filterd.settings_file import set_values, write_atomically
 from filterd.shipped import Shipped
 from filterd.sockets import Bound
-from filterd.supervisor import AlreadyRunning, Plan, Supervisor
+from filterd.supervisor import AlreadyRunning, Plan, Supervisor, lock
 
 
 @click.command("run")
@@ -28,7 +28,10 @@ from filterd.supervisor import AlreadyRunning, Plan, Supervisor
 def command(*, demo: Path | None, config: Path | None) -> int:
     """Run the filter in the foreground. SIGHUP reloads, SIGTERM and Ctrl-C stop."""
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(levelname)s: %(message)s", stream=sys.stderr)
-    path = _demo_config(demo.absolute()) if demo else config
+    try:
+        path = _demo_config(demo.absolute()) if demo else config
+    except AlreadyRunning as error:
+        raise click.ClickException(str(error)) from error
     settings, path = load(path)
     path = path.absolute() if path else None
     shipped = Shipped()
@@ -48,7 +51,8 @@ def _plan(config: Path | None, shipped: Shipped) -> Plan:
     settings, _ = load(config)
     assembly = Assembly.of(settings, config, shipped)
     assembly.check()
-    return Plan(settings, assembly.runtime, (assembly.compilation.stamp,))
+    text = config.read_text(encoding="utf-8") if config else None
+    return Plan(settings, assembly.runtime, (assembly.compilation.stamp,), text)
 
 
 def _prepare(plan: Plan, config: Path | None, shipped: Shipped) -> Sequence[str]:
@@ -67,6 +71,11 @@ def _prepare(plan: Plan, config: Path | None, shipped: Shipped) -> Sequence[str]
 def _demo_config(folder: Path) -> Path:
     """Write a configuration that keeps everything in *folder*, on the usual ports or, where taken, on any."""
     path = folder / "filterd.toml"
+    with lock(folder / "run"):  # not under a filter that runs there already
+        return _write_demo(path, folder)
+
+
+def _write_demo(path: Path, folder: Path) -> Path:
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     changes: dict[tuple[str, ...], object] = {
         ("dns", "listen"): [f"127.0.0.1:{_free_or_any(5335)}"],

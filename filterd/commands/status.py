@@ -9,11 +9,13 @@ from pathlib import Path
 import click
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from filterd.commands.common import config_option, find_runtime, json_option
+from filterd.commands.common import config_option, find_runtime, json_option, load
 from filterd.control.client import DaemonUnreachable, fetch_status
 from filterd.control.messages import Status
+from filterd.settings_read import SettingsError
 
 
 @click.command("status")
@@ -21,6 +23,10 @@ from filterd.control.messages import Status
 @config_option
 def command(*, as_json: bool, config: Path | None) -> int:
     """Show whether the filter runs, what it decided, how old its lists are, and what is wrong."""
+    try:
+        load(config)
+    except SettingsError as error:  # the daemon goes on with what was in force: tell both
+        click.echo(f"filterd: {error}", err=True)
     try:
         status = fetch_status(find_runtime(config))
     except DaemonUnreachable as error:
@@ -51,4 +57,4 @@ def show(status: Status, console: Console) -> None:
         age = f"{entry.age_days:.1f} days old" if entry.age_days is not None else "never fetched"
         console.print(f"list {entry.id} ({entry.category}): {entry.entries} entries, {age}, {entry.state}")
     for problem in status.problems:
-        console.print(f"[bold red]problem:[/] {problem}", highlight=False)
+        console.print(f"[bold red]problem:[/] {escape(problem)}", highlight=False, soft_wrap=True)

@@ -255,6 +255,21 @@ def test_a_wrong_configuration_keeps_what_is_in_force_and_is_told(daemon: Daemon
     wait_until(lambda: not daemon.status()["problems"], within_s=5, what="the problem is gone with its cause")
 
 
+def test_a_role_that_dies_while_the_configuration_is_wrong_comes_back(daemon: Daemon) -> None:
+    text = daemon.config.read_text()
+    daemon.config.write_text(text + "x = = 1\n")
+    try:
+        wait_until(lambda: daemon.status()["problems"], within_s=5, what="the problem is told")
+        before = daemon.role("dns")
+        os.kill(before["pid"], signal.SIGKILL)
+        back = wait_until(lambda: is_blocked(daemon.dns, "bet365.com"), within_s=5, what="dns is back")
+    finally:
+        daemon.config.write_text(text)
+    wait_until(lambda: not daemon.status()["problems"], within_s=5, what="the problem is gone with its cause")
+
+    assert back
+
+
 def test_a_second_start_says_so_in_one_line(daemon: Daemon, tmp_path: Path) -> None:
     same = filterd("run", "--config", str(daemon.config), check=False)
     other = tmp_path / "other.toml"

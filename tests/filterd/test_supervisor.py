@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from filterd.settings import Dns, Proxy, ProxyListener, Settings
-from filterd.supervisor import AlreadyRunning, Plan, _how, _lock, _stamps, own_command
+from filterd.supervisor import AlreadyRunning, Plan, _how, _stamps, lock, own_command
 
 
 @pytest.mark.parametrize(
@@ -34,18 +34,18 @@ def test_only_the_parts_that_listen_are_started_and_control_first(
 
 def test_a_runtime_folder_has_one_daemon_and_names_it(tmp_path: Path) -> None:
     holder = (
-        "import sys, pathlib; from filterd.supervisor import _lock\n"
-        "with _lock(pathlib.Path(sys.argv[1])):\n print('held', flush=True); sys.stdin.read()"
+        "import sys, pathlib; from filterd.supervisor import lock\n"
+        "with lock(pathlib.Path(sys.argv[1])):\n print('held', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", holder, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:
         assert other.stdout
         assert other.stdout.readline() == "held\n"
-        with pytest.raises(AlreadyRunning, match=rf"process {other.pid}"), _lock(tmp_path):
+        with pytest.raises(AlreadyRunning, match=rf"process {other.pid}"), lock(tmp_path):
             pass
         other.kill()
-    with _lock(tmp_path):
+    with lock(tmp_path):
         held = (tmp_path / "filterd.pid").read_text()
 
     assert held.strip().isdigit()

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from filterd.lists.model import Meta, Part
+from filterd.lists.store import Store
+from filterd.policy.model import Rule
 from filterd.settings_read import read_settings
 from tests.filterd.commands.conftest import Run
 
@@ -84,6 +87,19 @@ def test_a_list_is_added_to_the_file_with_its_comments_kept(run: Run, config: Pa
     assert config.read_text().startswith("# our house\n")
     assert read_settings(config).lists["other"].category == "alcohol"
     assert action(run, config, "cerveza.example") == "block"
+
+
+def test_a_first_list_of_one_s_own_does_not_drop_the_defaults_in_use(run: Run, tmp_path: Path) -> None:
+    config = tmp_path / "filterd.toml"
+    config.write_text(f'[paths]\nstate = "{tmp_path}/state"\n')
+    store = Store(tmp_path / "state" / "lists")
+    with store.new_file("ut1", "gambling") as (name, writer):
+        writer.write([Rule("quetzal.example")])
+    store.write_meta(Meta("ut1", "https://x.example/", "all", parts=(Part("gambling", "gambling", name, 1),)))
+    run("lists", "add", "mine", "--category", "drugs", "--url", "https://m.example/", "--config", str(config))
+
+    assert set(read_settings(config).lists) == {"mine", "ut1"}
+    assert action(run, config, "quetzal.example") == "block"
 
 
 def test_a_removed_list_is_no_longer_in_force(run: Run, config: Path) -> None:

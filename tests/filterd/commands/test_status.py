@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from filterd.commands.status import show
@@ -42,9 +43,11 @@ def test_no_daemon_is_status_1_and_one_line(run: Run, config: Path) -> None:
     assert out.err.count("\n") == 1
 
 
-def test_a_daemon_is_looked_for_where_a_wrong_configuration_says(run: Run, config: Path) -> None:
-    config.write_text(config.read_text() + "[profiles.child]\nalow = []\n")
+@pytest.mark.parametrize("wrong", ["[profiles.child]\nalow = []\n", "x = = 1\n"])
+def test_a_wrong_configuration_is_told_and_the_daemon_asked_all_the_same(run: Run, config: Path, wrong: str) -> None:
+    config.write_text(config.read_text() + wrong)
     out = run("status", "--config", str(config))
+    first, second = out.err.splitlines()
 
-    assert "not running" in out.err
-    assert str(config.parent / "run") in out.err
+    assert str(config) in first
+    assert "not running" in second
