@@ -143,7 +143,12 @@ class Assembly:
                 upstream = parse_upstream(text)
             except ValueError as error:
                 raise self._source.error(path, f"dns.upstreams: {error}") from error
-            if any((address, upstream.port) in ours for address in upstream.addresses):
+            everywhere = {port for address, port in ours if ipaddress.ip_address(address).is_unspecified}
+            if any(
+                (address, upstream.port) in ours
+                or (upstream.port in everywhere and ipaddress.ip_address(address).is_loopback)
+                for address in upstream.addresses
+            ):
                 raise self._source.error(
                     path, f"dns.upstreams: {text} is our own address: every question would go round"
                 )

@@ -27,7 +27,12 @@ logger = logging.getLogger(__name__)
 KILL_AFTER_S = 1.5
 POLL_S = 0.3  # how soon a changed file is seen: an exception must be in force within 2 s (D4.b)
 _LIVED_LONG_S = 5.0
+_GIVE_UP_AFTER = 4  # deaths in a row of a role that never served: who started us is told, in one line
 _RESTART_DELAYS_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+class StartFailed(ValueError):
+    """A role ended again and again before it was ever ready."""
 
 
 class AlreadyRunning(RuntimeError):
@@ -44,6 +49,8 @@ class _Child:
     restarts: int = 0
     quick_deaths: int = 0
     told: RoleState | None = None
+    problem: str = ""  # what it said last
+    served: bool = False  # it was ready once
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -144,6 +151,8 @@ class Supervisor:
             lived = time.monotonic() - child.started
             child.quick_deaths = 0 if lived > _LIVED_LONG_S else child.quick_deaths + 1
             child.restarts += 1
+            if not child.served and child.quick_deaths >= _GIVE_UP_AFTER:
+                raise StartFailed(f"the {child.name} process cannot start: {child.problem or _how(status)}")
             logger.warning("%s ended (%s) after %.1f s; starting it again", child.name, _how(status), lived)
             self._tell(child, "died", f"ended ({_how(status)})")
             await asyncio.sleep(_RESTART_DELAYS_S[min(child.quick_deaths, len(_RESTART_DELAYS_S) - 1)])
@@ -182,10 +191,12 @@ class Supervisor:
             word, _, text = line.decode(errors="replace").strip().partition(" ")
             if word == "ready":
                 child.ready.set()
+                child.served = True
                 self._tell(child, "ready")
                 if child.name == "control":
                     self._tell_all()
             elif word == "problem":
+                child.problem = text
                 self._tell(child, "ready" if child.ready.is_set() else "starting", text)
 
     async def _watch(self, plan: Plan) -> None:

@@ -58,6 +58,10 @@ def add(
     known = assembly.shipped.catalogue.categories
     if category not in (*known, ALL_CATEGORIES, GUARD_SITE):
         raise click.UsageError(f"unknown category {category!r}{nearest(category, [*known, ALL_CATEGORIES])}")
+    if list_id in assembly.settings.lists:
+        raise click.ClickException(
+            f"{path}: there is a list {list_id!r} already; remove it first, or choose another name"
+        )
     entry = {"category": category, "url": address} | ({} if written_in == "auto" else {"format": written_in})
     changes: dict[tuple[str, ...], object] = {("lists", list_id): entry}
     changes |= _defaults_in_force(assembly)

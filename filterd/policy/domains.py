@@ -20,6 +20,8 @@ _label = re.compile(r"[a-z0-9_-]{1,63}").fullmatch
 _canonical_ipv4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}").fullmatch
 _number = re.compile(r"(?:0[xX][0-9a-fA-F]*|[0-9]+)").fullmatch
 _scheme = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):(//|\\\\|/\\|\\/)")
+# Browsers do not count the slashes after these (WHATWG URL, special schemes): http:/x and http:x are http://x.
+_special_scheme = re.compile(r"(https?|wss?|ftp):[/\\]*", re.IGNORECASE)
 _opaque_scheme = re.compile(r"(?:about|blob|data|file|javascript|mailto|sms|tel|urn|view-source):", re.IGNORECASE).match
 _default_port = {"http": "80", "ws": "80", "https": "443", "wss": "443", "ftp": "21"}
 
@@ -73,11 +75,11 @@ def split_target(text: str) -> Target:
     if len(text) <= MAX_NAME and _ordinary(text):
         return Target(text)
     text = text.strip().translate(_UNSEEN)
-    found = _scheme.match(text)
+    found = _special_scheme.match(text) or _scheme.match(text)
+    if _opaque_scheme(text):
+        raise InvalidHost(f"{_shown(text)} names no host")
     if found:
         scheme, rest = found[1].lower(), text[found.end() :].lstrip("/\\")
-    elif _opaque_scheme(text):
-        raise InvalidHost(f"{_shown(text)} names no host")
     else:
         scheme, rest = "", text.lstrip("/\\") if text.startswith(("//", "\\\\")) else text
     authority, tail = _split_authority(rest)

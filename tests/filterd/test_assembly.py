@@ -100,6 +100,7 @@ def test_schedules_run_in_the_zone_of_the_settings() -> None:
             '[dns]\nlisten = ["127.0.0.1:53"]\nupstreams = ["udp://127.0.0.1"]',
             "line 3: dns.upstreams: udp://127.0.0.1 is our own address",
         ),
+        ('[dns]\nlisten = ["0.0.0.0:53"]\nupstreams = ["udp://127.0.0.1"]', "is our own address"),
         ('[dns]\nupstream_ca = "/absent.pem"', "line 2: dns.upstream_ca: /absent.pem: no such file"),
         ('[proxy]\nprivate_targets = ["10.0.0.0/99"]', "line 2: proxy.private_targets: '10.0.0.0/99' is no"),
         ('[lists.x]\ncategory = "gamblin"\nurl = "file:///x"', "line 2: unknown category 'gamblin'; did you mean"),

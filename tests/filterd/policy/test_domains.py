@@ -145,6 +145,8 @@ def test_every_base_of_an_address_is_the_same_host(address: ipaddress.IPv4Addres
         ("https://example.com:8443/a", Target("example.com", "https://example.com:8443/a")),
         ("http://good.example@bad.example/", Target("bad.example", "http://bad.example/")),
         ("http:\\\\bad.example\\x", Target("bad.example", "http://bad.example/x")),
+        ("http:/bad.example/x", Target("bad.example", "http://bad.example/x")),
+        ("HTTPS:bad.example", Target("bad.example", "https://bad.example/")),
         ("http://1572395042/", Target("93.184.216.34", "http://93.184.216.34/")),
         ("http://[::1]:80/x", Target("::1", "http://[::1]/x")),
         ("[::1]:5335", Target("::1")),
