@@ -221,13 +221,18 @@ class Supervisor:
                 logger.warning("kept the configuration in force: %s", error)
                 self._tell_problems([str(error)])
                 continue
-            if _listeners(fresh) != _listeners(plan):
-                text = "listening addresses changed: they take effect when filterd is started again"
+            if (fresh.runtime, fresh.watched) != (plan.runtime, plan.watched):
+                text = "[paths] changed: kept what is in force until filterd is started again"
                 logger.warning("%s", text)
                 self._tell_problems([text])
-            else:
-                self._keep_configuration(fresh)
-                self._tell_problems(await asyncio.to_thread(self._prepare, fresh))
+                continue
+            self._keep_configuration(fresh)
+            problems = list(await asyncio.to_thread(self._prepare, fresh))
+            if _listeners(fresh) != _listeners(plan):
+                problems.append("listening addresses changed: they take effect when filterd is started again")
+            for problem in problems:
+                logger.warning("%s", problem)
+            self._tell_problems(problems)
             for child in self._children.values():
                 if child.process is not None and child.ready.is_set():
                     with contextlib.suppress(ProcessLookupError):
@@ -310,7 +315,7 @@ def _stamps(paths: Sequence[Path]) -> list[tuple[int, int, int] | None]:
 
 def _listeners(plan: Plan) -> tuple[object, ...]:
     settings = plan.settings
-    return settings.dns.listen, settings.proxy.listen, settings.proxy.listeners, plan.runtime
+    return settings.dns.listen, settings.proxy.listen, settings.proxy.listeners
 
 
 def _how(status: int) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Callable
@@ -50,6 +51,18 @@ def assemble(config: Path | None) -> Assembly:
     assembly = Assembly.of(*load(config))
     assembly.check()
     return assembly
+
+
+def hand_over(state: Path) -> None:
+    """As root, give what was made in *state* to the folder's owner: the daemon works under an account of its own."""
+    if os.geteuid() != 0 or not state.is_dir():
+        return
+    owner = state.stat()
+    for path in state.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # the daemon tidies up meanwhile
+            found = path.lstat()
+            if (found.st_uid, found.st_gid) != (owner.st_uid, owner.st_gid):
+                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def find_runtime(config: Path | None) -> Path:

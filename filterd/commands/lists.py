@@ -15,7 +15,7 @@ from rich.console import Console
 
 from filterd import paths
 from filterd.assembly import Assembly
-from filterd.commands.common import assemble, config_option, json_option
+from filterd.commands.common import assemble, config_option, hand_over, json_option
 from filterd.commands.list_progress import Bars
 from filterd.control.messages import ListStatus
 from filterd.control.service import list_status
@@ -113,6 +113,7 @@ def update(ids: tuple[str, ...], *, accept_shrunk: bool, quiet: bool, as_json: b
     with Bars(enabled=not (quiet or as_json)) as bars, updater(assembly, bars) as updates:
         results = updates.update(wanted, accept_shrunk=accept_shrunk)
     problem = _put_in_force(assembly)
+    hand_over(assembly.state)
     if as_json:
         told = [_describe(result) for result in results]
         sys.stdout.buffer.write(msgspec.json.encode({"lists": told, "problem": problem}) + b"\n")

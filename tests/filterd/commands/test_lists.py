@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,14 @@ def test_what_cannot_be_done_is_one_line_and_changes_nothing(
     assert message in out.err
     assert out.err.count("\n") == 1
     assert config.read_text() == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can work for another account")
+def test_what_root_fetches_belongs_to_the_daemon_s_account(run: Run, config: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    os.chown(state, 65534, 65534)
+    run("lists", "update", "--config", str(config))
+    run("compile", "--config", str(config))
+
+    assert {path.stat().st_uid for path in state.rglob("*")} == {65534}
