@@ -43,6 +43,8 @@ class Lookup:
             )
         except UpstreamError as error:
             raise socket.gaierror(socket.EAI_AGAIN, f"no upstream answers: {error}") from error
+        if any(answer.rcode not in (wire.NOERROR, wire.NXDOMAIN) for answer, _ in answers):
+            raise socket.gaierror(socket.EAI_AGAIN, "the upstream could not say")
         found = [
             str(address)
             for (answer, _), qtype in zip(answers, (wire.A, wire.AAAA), strict=True)

@@ -77,6 +77,16 @@ def test_a_dead_upstream_is_trouble_not_an_unknown_name(hosts_file: Path) -> Non
     assert trouble.value.errno == socket.EAI_AGAIN
 
 
+def test_an_upstream_that_fails_is_trouble_too(hosts_file: Path) -> None:
+    async def failing(question: bytes) -> bytes:
+        return question[:2] + b"\x81\x82\x00\x01\0\0\0\0\0\0" + question[12 : question.index(b"\0", 12) + 5]
+
+    with pytest.raises(socket.gaierror) as trouble:
+        asyncio.run(Lookup(failing, hosts_file=hosts_file)("example.org"))
+
+    assert trouble.value.errno == socket.EAI_AGAIN
+
+
 def test_lines_of_the_hosts_file_that_make_no_sense_are_skipped() -> None:
     found = parse_hosts(HOSTS)
 
