@@ -66,4 +66,7 @@ def test_any_text_is_a_syntax_or_no_list(lines: list[str]) -> None:
 
 
 def test_a_few_odd_bytes_make_no_binary() -> None:
-    refuse_what_is_no_list(["caf\ufffd.example", *["a-rather-long-name.example"] * 10])
+    lines = ["caf\ufffd.example", *["a-rather-long-name.example"] * 10]
+
+    refuse_what_is_no_list(lines)
+    assert detect_format(lines) is Format.DOMAINS

@@ -91,11 +91,14 @@ def test_a_failed_answer_is_not_passed_on() -> None:
     assert flow.error.msg == "Connection killed."
 
 
-def test_an_answer_can_fail_twice() -> None:
+def test_an_answer_can_fail_twice(caplog: pytest.LogCaptureFixture) -> None:
     flow = tflow.tflow(resp=True)
     flow.live = False
 
-    Buggy().responseheaders(flow)
+    Buggy().responseheaders(flow)  # it was cut before: there is nothing left to kill, and that is no second failure
+
+    assert flow.error is None
+    assert caplog.text.count("Traceback") == 1
 
 
 def test_a_failed_choice_of_protocol_hangs_up() -> None:
