@@ -20,7 +20,7 @@ from filterd.dns.special import LOCAL_TTL, Local, is_demonstration, local_answer
 from filterd.dns.upstream_spec import UpstreamError
 from filterd.dns.wire import ExtendedError, ProtocolError, Query
 from filterd.policy.domains import is_address
-from filterd.policy.model import Allow, Block, Cause, Client, Decide, Decision, Request, Rewrite, Stage
+from filterd.policy.model import Allow, Block, Cause, Client, Decide, Decision, Reason, Request, Rewrite, Stage
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +45,19 @@ class Transport(enum.Enum):
 
     UDP = enum.auto()
     STREAM = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, the decision that it carries out (``None``: the policy was not asked), and how long it is good for.
+
+    *message* is ``None`` where no answer is owed. For *ready_s* seconds the same question of the same profile may be
+    answered with it, its TTLs counted down; 0 where each must be asked anew.
+    """
+
+    message: bytes | None
+    decision: Decision | None = None
+    ready_s: int = 0
 
 
 @dataclass(slots=True)
@@ -109,71 +122,84 @@ class Pipeline:
 
     async def answer(self, raw: bytes, client: Client, *, transport: Transport) -> bytes | None:
         """Return the answer to *raw*, a whole message of *client*; ``None`` where none is owed. Never raises."""
+        return (await self.reply(raw, client, transport=transport)).message
+
+    async def reply(self, raw: bytes, client: Client, *, transport: Transport) -> Reply:
+        """Return the answer to *raw*, a whole message of *client*, and what is to be known of it. Never raises."""
         self.counters.queries += 1
         try:
             query = wire.parse_query(raw)
         except ProtocolError as error:
             self.counters.malformed += 1
-            return wire.error_reply(raw, error.rcode)
+            return Reply(wire.error_reply(raw, error.rcode))
         try:
-            message = await self._take_steps(query, client)
+            reply = await self._take_steps(query, client)
         except Exception:
             # A bug must not open what the policy closes, nor stop the server: said, counted, refused.
             logger.exception("a query of type %d could not be answered", query.qtype)
             self.counters.errors += 1
-            message = wire.reply(query, rcode=wire.SERVFAIL, error=ExtendedError(NOT_READY))
+            reply = Reply(wire.reply(query, rcode=wire.SERVFAIL, error=ExtendedError(NOT_READY)))
         limit = min(query.udp_size, wire.SAFE_UDP_SIZE) if transport is Transport.UDP else wire.MAX_MESSAGE
-        return wire.fit(query, message, limit=limit)
+        if reply.message is None or len(reply.message) <= limit:
+            return reply
+        return replace(reply, message=wire.fit(query, reply.message, limit=limit))
 
-    async def _take_steps(self, query: Query, client: Client) -> bytes:
+    async def _take_steps(self, query: Query, client: Client) -> Reply:
         # First what no policy could allow: zone transfers, other classes, an EDNS that we do not speak.
         if (rcode := refusal(query)) is not None:
-            return wire.reply(query, rcode=rcode)
+            return Reply(wire.reply(query, rcode=rcode))
         # There is no name to judge: the root passes, other such names cannot exist and need not be told to anybody.
         if not query.host:
-            return await self._answer_unnamed(query)
+            return Reply(await self._answer_unnamed(query))
         # Before the policy: to software these names mean the same under every profile.
         if local := local_answer(query.host):
-            return local_reply(query, local)
+            return Reply(local_reply(query, local), ready_s=LOCAL_TTL)
         # The one question that this program is about.
         decide = self._decide
         decision = decide(Request(Stage.QUERY, client, self._clock(), query.host))
         match decision.verdict:
             case Block(reason):
-                ttl = self._ttl(BLOCK_TTL, client)
-                message = block_reply(query, reason, answer=self._blocked_answer, ttl=ttl)
+                reply = self._refuse(query, decision, reason)
             case Rewrite():
-                message = await self._rewrite(query, decision.verdict, client)
+                reply = await self._rewrite(query, decision, decision.verdict)
             case Allow():
-                message, decision = await self._let_through(query, decision)
+                reply = await self._let_through(query, decision)
             case _:
                 assert_never(decision.verdict)
         # The policy changed while an upstream was asked: its new word counts, and costs no second question.
         if decide is not self._decide:
             return await self._take_steps(query, client)
         # Last, so that a query has one decision, whatever its answer brought to light.
-        self.counters.blocked += isinstance(decision.verdict, Block)
-        self._observe(decision)
-        return message
+        if reply.decision is not None:
+            self.counters.blocked += isinstance(reply.decision.verdict, Block)
+            self._observe(reply.decision)
+        return reply
 
-    async def _let_through(self, query: Query, decision: Decision) -> tuple[bytes, Decision]:
+    def _refuse(self, query: Query, decision: Decision, reason: Reason) -> Reply:
+        ttl = self._ttl(BLOCK_TTL, decision.request.client)
+        message = block_reply(query, reason, answer=self._blocked_answer, ttl=ttl)
+        # Where nobody judged the name (a failure) the next question may find somebody.
+        return Reply(message, decision, ready_s=0 if reason.cause is Cause.FAILURE else ttl)
+
+    async def _let_through(self, query: Query, decision: Decision) -> Reply:
         client = decision.request.client
         # RFC 8482: ANY is asked by attackers; who needs a record asks for its type.
         if query.qtype == wire.ANY:
-            return wire.reply(query, answers=[wire.hinfo_record(ttl=self._ttl(LOCAL_TTL, client))]), decision
+            return Reply(wire.reply(query, answers=[wire.hinfo_record(ttl=self._ttl(LOCAL_TTL, client))]), decision)
         # After the policy, for the categories' test names are in this zone; before the network, for it needs none.
         if is_demonstration(query.host):
-            return local_reply(query, Local.LOOPBACK, ttl=self._ttl(LOCAL_TTL, client)), decision
+            ttl = self._ttl(LOCAL_TTL, client)
+            return Reply(local_reply(query, Local.LOOPBACK, ttl=ttl), decision, ready_s=ttl)
         try:
             answer, age_s = await self._resolver.resolve(query.qname, query.qtype, do=query.do, cd=query.cd)
         except UpstreamError as error:
-            return _servfail(query, error), decision
+            return Reply(_servfail(query, error), decision)
         # A harmless name may be an alias of one that is not.
         if blocked := self._find_blocked_target(answer, decision):
-            ttl = self._ttl(BLOCK_TTL, client)
-            reply = block_reply(query, blocked.reason, answer=self._blocked_answer, ttl=ttl)
-            return reply, replace(decision, verdict=blocked)
-        return answer.for_client(query, age_s=age_s, at_most_s=self._ttl(MAX_TTL, client)), decision
+            return self._refuse(query, replace(decision, verdict=blocked), blocked.reason)
+        at_most_s = self._ttl(MAX_TTL, client)
+        ready_s = max(0, min(answer.keep_s - age_s, at_most_s))
+        return Reply(answer.for_client(query, age_s=age_s, at_most_s=at_most_s), decision, ready_s)
 
     def _find_blocked_target(self, answer: Answer, decision: Decision) -> Block | None:
         verdict, asked = decision.verdict, decision.request
@@ -185,16 +211,18 @@ class Pipeline:
                 return found
         return None
 
-    async def _rewrite(self, query: Query, verdict: Rewrite, client: Client) -> bytes:
-        error = explain(verdict.reason)
+    async def _rewrite(self, query: Query, decision: Decision, verdict: Rewrite) -> Reply:
+        error, client = explain(verdict.reason), decision.request.client
         if not is_rewritten(query.qtype):
-            return wire.reply(query, authority=[wire.soa_record(ttl=self._ttl(MIN_TTL, client))], error=error)
+            ttl = self._ttl(MIN_TTL, client)
+            return Reply(wire.reply(query, authority=[wire.soa_record(ttl=ttl)], error=error), decision, ready_s=ttl)
         try:
             found, ttl = await self._safe_hosts.find(verdict.host, query.qtype)
         except UpstreamError as failure:
-            return _servfail(query, failure)
+            return Reply(_servfail(query, failure), decision)
         alias = None if verdict.host in self._without_cname or is_address(verdict.host) else verdict.host
-        return rewrite_reply(query, alias, found, ttl=self._ttl(ttl, client), error=error)
+        ttl = self._ttl(ttl, client)
+        return Reply(rewrite_reply(query, alias, found, ttl=ttl, error=error), decision, ready_s=ttl)
 
     async def _answer_unnamed(self, query: Query) -> bytes:
         if query.qname != wire.ROOT:
