@@ -171,12 +171,11 @@ class Assembly:
         """Return which settings ask for what this version cannot do yet: said plainly, never left out in silence."""
         settings, found = self.settings, []
         for client in settings.clients:
-            if client.network is None:
-                who = client.user or client.mac or client.id
-                found.append(f"[[clients]] {who}: not in this version yet; only `network` is looked at")
+            if client.user is not None:
+                found.append(f"[[clients]] {client.user}: not in this version yet; `user` is not looked at")
         if settings.proxy.inspect:
             found.append("[proxy] inspect: not in this version yet; HTTPS is judged by host name only")
-        asked = [key for key in ("block_page", "doh", "dot", "metrics", "status_page") if getattr(settings, key).listen]
+        asked = [key for key in ("block_page", "status_page") if getattr(settings, key).listen]
         return [*found, *(f"[{key}] listen: not in this version yet; nothing is served there" for key in asked)]
 
     def _profiles(self) -> dict[str, Profile]:
@@ -219,7 +218,9 @@ class Assembly:
             youtube=section.youtube or start.youtube,
             inspect=start.inspect if section.inspect is None else section.inspect,
             only_allowed=section.only_allowed,
-            block_unsafe_search=section.block_unsafe_search,
+            block_unsafe_search=(
+                start.block_unsafe_search if section.block_unsafe_search is None else section.block_unsafe_search
+            ),
             allow=frozenset(map(normalise_host, section.allow)) | frozenset(starter),
             deny=frozenset(map(normalise_host, section.deny)),
             own_patterns=self._own_patterns(name, section),

@@ -15,7 +15,7 @@ from filterd.policy.profile import Record
 from filterd.policy.safesearch import YouTube
 
 ListFormat = Literal["auto", "domains", "hosts", "wildcard", "dnsmasq", "unbound", "adblock", "rpz", "ut1"]
-Port = Annotated[int, Meta(ge=0, le=65535)]
+Strategy = Literal["in-order", "fastest", "round-robin"]
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -38,6 +38,43 @@ class Dns(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     upstream_ca: Annotated[
         str, Meta(description="a CA file trusted for encrypted upstreams beside the built-in ones (company, tests)")
     ] = ""
+    strategy: Annotated[Strategy, Meta(description="which upstream is asked: in-order, fastest or round-robin")] = (
+        "in-order"
+    )
+    domains: Annotated[
+        dict[str, tuple[str, ...]],
+        Meta(description='upstreams of their own for some domains: { "home.lan" = ["udp://192.168.1.1"] }'),
+    ] = msgspec.field(default_factory=dict)
+    hosts: Annotated[
+        dict[str, tuple[str, ...]],
+        Meta(description='names answered here: { "printer.lan" = ["192.168.1.9"] }; "*.x.lan" covers what is below'),
+    ] = msgspec.field(default_factory=dict)
+    second_opinion: Annotated[
+        tuple[str, ...],
+        Meta(description='family resolvers that may object beside our lists: ["udp://1.1.1.3"]; they see each name'),
+    ] = ()
+    rebinding_protection: Annotated[
+        bool, Meta(description="refuse answers that lead names of the internet into the private network")
+    ] = True
+    private_domains: Annotated[
+        tuple[str, ...], Meta(description="domains that may have private addresses all the same (company, VPN)")
+    ] = ()
+    cache_mb: Annotated[int, Meta(ge=1, le=4096, description="memory for answers, in MiB for each worker")] = 16
+    min_ttl: Annotated[int, Meta(ge=0, le=3600, description="seconds that an answer is kept at least")] = 0
+    max_ttl: Annotated[int, Meta(ge=1, le=604800, description="seconds that an answer is kept at most")] = 86400
+    serve_stale_hours: Annotated[
+        int, Meta(ge=0, le=168, description="how long an old answer still serves while no upstream answers; 0: never")
+    ] = 24
+    workers: Annotated[
+        int, Meta(ge=0, le=64, description="processes that share the port (a gateway); 0: one per processor")
+    ] = 1
+    rate_limit: Annotated[
+        int, Meta(ge=0, description="queries per second of one client, this computer's own apart; 0: no limit")
+    ] = 1000
+    allow_from: Annotated[
+        tuple[str, ...],
+        Meta(description="networks that are served; empty: private ones only. 0.0.0.0/0 makes an open resolver"),
+    ] = ()
 
 
 class ProxyListener(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -100,21 +137,26 @@ class ProfileSection(Section, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     preset: Annotated[
         Literal["child", "adolescent", "adult"] | None,
-        Meta(description="where it starts; for a name of your own the strictest, child"),
+        Meta(description="where it starts; for a name of your own the strictest, child", examples=["child"]),
     ] = None
     blocked_categories: Annotated[
-        tuple[str, ...] | None, Meta(description="see `filterd categories`; not given: the preset's")
+        tuple[str, ...] | None,
+        Meta(description="see `filterd categories`; not given: the preset's", examples=[["pornography", "gambling"]]),
     ] = None
-    safe_search: Annotated[bool | None, Meta(description="force the safe mode of search engines")] = None
-    youtube: Annotated[YouTube | None, Meta(description="off, moderate or strict")] = None
-    inspect: Annotated[bool | None, Meta(description="page text for this profile, while [proxy] inspect is on")] = None
+    safe_search: Annotated[bool | None, Meta(description="force the safe mode of search engines", examples=[True])] = (
+        None
+    )
+    youtube: Annotated[YouTube | None, Meta(description="off, moderate or strict", examples=["strict"])] = None
+    inspect: Annotated[
+        bool | None, Meta(description="page text for this profile, while [proxy] inspect is on", examples=[True])
+    ] = None
     only_allowed: Annotated[bool, Meta(description="nothing but `allow`: small children, school rooms")] = False
     starter_list: Annotated[
         bool, Meta(description="with only_allowed: open the shipped list of children's and school sites as well")
     ] = True
-    block_unsafe_search: Annotated[bool, Meta(description="refuse search engines whose safe mode cannot be forced")] = (
-        False
-    )
+    block_unsafe_search: Annotated[
+        bool | None, Meta(description="refuse search engines whose safe mode cannot be forced", examples=[True])
+    ] = None
     allow: Annotated[tuple[str, ...], Meta(description="domains open whatever the lists say")] = ()
     deny: Annotated[tuple[str, ...], Meta(description="domains closed whatever the lists say")] = ()
     patterns: Annotated[tuple[str, ...], Meta(description='refused: "host:*casino*", "url:*/bet/*"')] = ()
@@ -151,6 +193,17 @@ class UpdatesSection(Section, frozen=True, forbid_unknown_fields=True, kw_only=T
     on_metered: Annotated[bool, Meta(description="also where the connection is paid by volume")] = False
 
 
+class EncryptedListener(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Encrypted DNS for others, with a certificate of the owner's."""
+
+    listen: Annotated[str, Meta(description="address and port; empty: off")] = ""
+    certificate: Annotated[str, Meta(description="file with the certificate and its chain, PEM")] = ""
+    key: Annotated[str, Meta(description="file with its key, PEM")] = ""
+    server_name: Annotated[
+        str, Meta(description="our name in the certificate; a device may put its id before it: ID.dns.example.org")
+    ] = ""
+
+
 class Listener(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """An optional service with a listener of its own."""
 
@@ -170,7 +223,7 @@ class Settings(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     activity: ActivitySection = ActivitySection()
     updates: UpdatesSection = UpdatesSection()
     block_page: Listener = Listener()
-    doh: Listener = Listener()
-    dot: Listener = Listener()
+    doh: EncryptedListener = EncryptedListener()
+    dot: EncryptedListener = EncryptedListener()
     metrics: Listener = Listener()
     status_page: Listener = Listener()

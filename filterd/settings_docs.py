@@ -47,8 +47,9 @@ def render() -> str:
 def _section(title: str, kind: type[Section]) -> Iterator[str]:
     yield f"## `{title}`\n\n{kind.__doc__}\n"
     yield "| setting | default | what it does |\n|---|---|---|"
-    for name, default, help_text in options(kind):
-        yield f"| `{name}` | `{default}` | {help_text.replace('|', chr(92) + '|')} |"
+    for option in options(kind):
+        default = f"`{option.default}`" if option.default else "–"
+        yield f"| `{option.name}` | {default} | {option.help.replace('|', chr(92) + '|')} |"
     yield ""
     for inner, inner_kind in _INNER.get(kind, ()):
         yield from _section(inner, inner_kind)

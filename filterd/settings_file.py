@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import tomlkit
@@ -91,19 +91,36 @@ def _annotate_table(table: object, kind: type[Section]) -> None:
     if not isinstance(table, Table):  # an inline table has no room for comments
         return
     written = table.as_string()
-    for name, default, help_text in options(kind):
-        if name not in table and f"# {name} = " not in written:
-            table.add(tomlkit.comment(f"{name} = {default}    # {help_text}"))
+    for option in options(kind):
+        if option.name not in table and f"# {option.name} = " not in written:
+            # A line whose # is taken away must be TOML: without a default, an example stands there.
+            shown, aside = (option.default, "") if option.default else (option.example, "(not set) ")
+            table.add(tomlkit.comment(f"{option.name} = {shown}    # {aside}{option.help}"))
 
 
-def options(kind: type[Section]) -> Iterator[tuple[str, str, str]]:
-    """Yield name, default as TOML writes it (``(not set)``: it comes from elsewhere) and help."""
+class Option(NamedTuple):
+    """A setting as it is shown, its values as TOML writes them; no *default*: it comes from elsewhere."""
+
+    name: str
+    default: str
+    example: str
+    help: str
+
+
+def options(kind: type[Section]) -> Iterator[Option]:
+    """Yield the settings of the table *kind*."""
     for field in msgspec.structs.fields(kind):
         info = msgspec.inspect.type_info(field.type)
-        help_text = ""
+        help_text, example = "", None
         while isinstance(info, msgspec.inspect.Metadata):
-            help_text = help_text or str((info.extra_json_schema or {}).get("description", ""))
+            said = info.extra_json_schema or {}
+            help_text = help_text or str(said.get("description", ""))
+            example = next(iter(said.get("examples", ())), example)
             info = info.type
-        default = None if field.default in (msgspec.NODEFAULT, None) else msgspec.to_builtins(field.default)
-        shown = "(not set)" if default is None else tomlkit.item(default).as_string()
-        yield field.encode_name, shown, help_text
+        default = field.default_factory() if field.default_factory is not msgspec.NODEFAULT else field.default
+        known = default not in (msgspec.NODEFAULT, None)
+        yield Option(field.encode_name, _as_toml(default) if known else "", _as_toml(example or ""), help_text)
+
+
+def _as_toml(value: object) -> str:
+    return "{}" if value == {} else tomlkit.item(msgspec.to_builtins(value)).as_string()

@@ -16,7 +16,7 @@ import msgspec
 
 from filterd.policy.domains import InvalidHost, normalise_host
 from filterd.policy.schedule import parse_days, parse_time
-from filterd.settings import ClientEntry, ListSection, ProfileSection, Section, Settings
+from filterd.settings import ClientEntry, Dns, EncryptedListener, ListSection, ProfileSection, Section, Settings
 
 _header = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]")
 _key = re.compile(r"""^\s*("[^"]*"|'[^']*'|[A-Za-z0-9_-]+)\s*=""")
@@ -217,10 +217,9 @@ def _table(source: Source, path: Path_, value: object) -> Mapping[str, object]:
 def _check(source: Source, settings: Settings) -> None:
     """Check what a type cannot say."""
     _check_listeners(source, settings)
-    for at, upstream in enumerate(settings.dns.upstreams):
-        if not re.match(r"(https|tls|tcp|udp)://[^/\s]", upstream):
-            problem = f"dns.upstreams: {upstream!r}: write it as https://…, tls://…, tcp://… or udp://…"
-            raise source.error(("dns", "upstreams", at), problem)
+    _check_dns(source, settings.dns)
+    for key in ("doh", "dot"):
+        _check_encrypted(source, key, getattr(settings, key))
     if settings.dns.blocked_answer not in ("null", "nxdomain", "refused"):
         _check_value(source, ("dns", "blocked_answer"), settings.dns.blocked_answer, _parse_block_address)
     if settings.policy.time_zone:
@@ -238,6 +237,39 @@ def _check(source: Source, settings: Settings) -> None:
             raise source.error(
                 ("lists", name, "url"), f"lists.{name}.url: {entry.url!r} is no https:, http: or file: URL"
             )
+
+
+def _check_dns(source: Source, dns: Dns) -> None:
+    upstreams: list[tuple[Path_, str]] = [(("upstreams", at), text) for at, text in enumerate(dns.upstreams)]
+    upstreams += [(("second_opinion", at), text) for at, text in enumerate(dns.second_opinion)]
+    upstreams += [(("domains", name, at), text) for name, texts in dns.domains.items() for at, text in enumerate(texts)]
+    for path, upstream in upstreams:
+        if not re.match(r"(https|tls|tcp|udp)://[^/\s]", upstream):
+            problem = f"dns.{path[0]}: {upstream!r}: write it as https://…, tls://…, tcp://… or udp://…"
+            raise source.error(("dns", *path), problem)
+    for name, texts in dns.domains.items():
+        _check_value(source, ("dns", "domains", name), name, normalise_host)
+        if not texts:
+            raise source.error(("dns", "domains", name), f"dns.domains: {name}: name at least one resolver to ask")
+    for name, texts in dns.hosts.items():
+        _check_value(source, ("dns", "hosts", name), name.removeprefix("*."), normalise_host)
+        for at, text in enumerate(texts):
+            _check_value(source, ("dns", "hosts", name, at), text, ipaddress.ip_address)
+    for at, text in enumerate(dns.private_domains):
+        _check_value(source, ("dns", "private_domains", at), text, normalise_host)
+    for at, text in enumerate(dns.allow_from):
+        _check_value(source, ("dns", "allow_from", at), text, ipaddress.ip_network)
+    if dns.min_ttl > dns.max_ttl:
+        raise source.error(("dns", "min_ttl"), f"dns.min_ttl: {dns.min_ttl} is more than max_ttl ({dns.max_ttl})")
+
+
+def _check_encrypted(source: Source, key: str, listener: EncryptedListener) -> None:
+    if listener.listen and not (listener.certificate and listener.key):
+        raise source.error(
+            (key, "listen"), f"{key}: name the files of a certificate and its key: {key}.certificate, {key}.key"
+        )
+    if listener.server_name:
+        _check_value(source, (key, "server_name"), listener.server_name, normalise_host)
 
 
 def _check_listeners(source: Source, settings: Settings) -> None:

@@ -11,7 +11,7 @@ import contextlib
 import errno
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -58,17 +58,31 @@ def bind_all(settings: Settings, runtime: Path) -> list[Bound]:
     """
     bound: list[Bound] = []
     try:
+        workers = dns_workers(settings)
         for listen in settings.dns.listen:
-            bound += _bind_dns(listen, optional=_is_loopback6(listen) and len(settings.dns.listen) > 1)
+            optional = _is_loopback6(listen) and len(settings.dns.listen) > 1
+            bound += _bind_dns(listen, workers, optional=optional)
+        for mode, encrypted in (("dot", settings.dot.listen), ("doh", settings.doh.listen)):
+            bound += _bind_encrypted(encrypted, mode, workers) if encrypted else []
         if settings.proxy.listen:
             bound.append(_bind_proxy(settings.proxy.listen, profile="", mode="explicit"))
         bound += [_bind_proxy(x.listen, profile=x.profile, mode=x.mode) for x in settings.proxy.listeners]
+        if settings.metrics.listen:
+            bound.append(_bind_metrics(settings.metrics.listen))
         bound.append(_bind_unix(runtime / "control.sock", "unix-stream"))
         bound.append(_bind_unix(runtime / "decisions.sock", "unix-datagram"))
     except OSError:
         close_all(bound)
         raise
     return bound
+
+
+def dns_workers(settings: Settings) -> list[str]:
+    """Return the roles that answer queries, each with sockets of its own on the same ports."""
+    if not (settings.dns.listen or settings.dot.listen or settings.doh.listen):
+        return []
+    count = settings.dns.workers or os.cpu_count() or 1
+    return ["dns", *(f"dns-{number}" for number in range(2, count + 1))]
 
 
 def close_all(bound: Iterable[Bound]) -> None:
@@ -92,29 +106,56 @@ def from_environment() -> list[Bound]:
     return [Bound(entry, socket.socket(fileno=entry.fd)) for entry in handed]
 
 
-def _bind_dns(listen: str, *, optional: bool) -> list[Bound]:
+def _bind_dns(listen: str, workers: Sequence[str], *, optional: bool) -> list[Bound]:
     host, port = parse_listen(listen)
+    bound: list[Bound] = []
+    try:
+        for role in workers:
+            udp, tcp = _bind_pair(host, port, listen, shared=len(workers) > 1)
+            port = udp.getsockname()[1]
+            bound.append(Bound(Handed(role, "udp", udp.fileno(), _show(host, port)), udp))
+            bound.append(Bound(Handed(role, "tcp", tcp.fileno(), _show(host, port)), tcp))
+    except PortError as error:
+        close_all(bound)
+        if optional and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+            return []  # a machine without IPv6 is served on IPv4
+        raise
+    return bound
+
+
+def _bind_pair(host: str, port: int, listen: str, *, shared: bool) -> tuple[socket.socket, socket.socket]:
+    """Return a UDP and a TCP socket on the same port."""
     for attempt in range(_SAME_PORT_TRIES):
+        tcp = _bind_inet(host, port, socket.SOCK_STREAM, setting="[dns] listen", shared=shared)
         try:
-            tcp = _bind_inet(host, port, socket.SOCK_STREAM, setting="[dns] listen")
-        except PortError as error:
-            if optional and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-                return []  # a machine without IPv6 is served on IPv4
-            raise
-        actual = tcp.getsockname()[1]
-        try:
-            udp = _bind_inet(host, actual, socket.SOCK_DGRAM, setting="[dns] listen")
+            actual = tcp.getsockname()[1]
+            return _bind_inet(host, actual, socket.SOCK_DGRAM, setting="[dns] listen", shared=shared), tcp
         except PortError:
             tcp.close()
-            if port == 0 and attempt < _SAME_PORT_TRIES - 1:
-                continue  # somebody holds that number for UDP: let the kernel name another
-            raise
-        shown = _show(host, actual)
-        return [
-            Bound(Handed("dns", "udp", udp.fileno(), shown), udp),
-            Bound(Handed("dns", "tcp", tcp.fileno(), shown), tcp),
-        ]
+            if port != 0 or attempt == _SAME_PORT_TRIES - 1:
+                raise  # else somebody holds that number for UDP: let the kernel name another
     raise PortError(errno.EADDRINUSE, f"{listen}: no port is free for both UDP and TCP")
+
+
+def _bind_encrypted(listen: str, mode: str, workers: Sequence[str]) -> list[Bound]:
+    host, port = parse_listen(listen)
+    bound: list[Bound] = []
+    try:
+        for role in workers:
+            sock = _bind_inet(host, port, socket.SOCK_STREAM, setting=f"[{mode}] listen", shared=len(workers) > 1)
+            port = sock.getsockname()[1]
+            bound.append(Bound(Handed(role, "tcp", sock.fileno(), _show(host, port), mode=mode), sock))
+    except PortError:
+        close_all(bound)
+        raise
+    return bound
+
+
+def _bind_metrics(listen: str) -> Bound:
+    host, port = parse_listen(listen)
+    sock = _bind_inet(host, port, socket.SOCK_STREAM, setting="[metrics] listen")
+    shown = _show(host, sock.getsockname()[1])
+    return Bound(Handed("control", "tcp", sock.fileno(), shown, mode="metrics"), sock)
 
 
 def _bind_proxy(listen: str, *, profile: str, mode: str) -> Bound:
@@ -124,7 +165,7 @@ def _bind_proxy(listen: str, *, profile: str, mode: str) -> Bound:
     return Bound(Handed("proxy", "tcp", bound.fileno(), shown, profile=profile, mode=mode), bound)
 
 
-def _bind_inet(host: str, port: int, kind: socket.SocketKind, *, setting: str) -> socket.socket:
+def _bind_inet(host: str, port: int, kind: socket.SocketKind, *, setting: str, shared: bool = False) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         bound = socket.socket(family, kind)
@@ -133,6 +174,9 @@ def _bind_inet(host: str, port: int, kind: socket.SocketKind, *, setting: str) -
     try:
         if family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if shared:
+            # The kernel shares queries out among the workers' sockets; only our own account can join them.
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if kind == socket.SOCK_STREAM:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         else:

@@ -20,7 +20,7 @@ from filterd.activity.feed import RoleState, Sender
 from filterd.roles.base import CONFIG, NOTIFY, SUPERVISOR
 from filterd.settings import Settings
 from filterd.settings_file import write_atomically
-from filterd.sockets import Bound, bind_all, close_all, to_environment
+from filterd.sockets import Bound, bind_all, close_all, dns_workers, to_environment
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Plan:
     def roles(self) -> list[str]:
         """Return the roles that are needed; control first, for it counts what the others decide."""
         web = bool(self.settings.proxy.listen or self.settings.proxy.listeners)
-        return ["control", *(["dns"] if self.settings.dns.listen else []), *(["proxy"] if web else [])]
+        return ["control", *dns_workers(self.settings), *(["proxy"] if web else [])]
 
 
 class Supervisor:
@@ -315,7 +315,8 @@ def _stamps(paths: Sequence[Path]) -> list[tuple[int, int, int] | None]:
 
 def _listeners(plan: Plan) -> tuple[object, ...]:
     settings = plan.settings
-    return settings.dns.listen, settings.proxy.listen, settings.proxy.listeners
+    listeners = settings.dot.listen, settings.doh.listen, settings.metrics.listen
+    return settings.dns.listen, settings.dns.workers, settings.proxy.listen, settings.proxy.listeners, *listeners
 
 
 def _how(status: int) -> str:

@@ -54,6 +54,7 @@ class Preset:
     safe_search: bool
     youtube: YouTube
     inspect: bool
+    block_unsafe_search: bool
 
 
 def preset(band: AgeBand, categories: Iterable[Category]) -> Preset:
@@ -65,4 +66,5 @@ def preset(band: AgeBand, categories: Iterable[Category]) -> Preset:
         safe_search=minor,
         youtube=youtube[band],
         inspect=minor,
+        block_unsafe_search=band is AgeBand.CHILD,
     )

@@ -115,13 +115,13 @@ def test_what_is_not_there_is_refused_with_its_line(text: str, message: str) -> 
 
 def test_what_this_version_cannot_do_yet_is_said() -> None:
     asked = assemble(
-        '[proxy]\ninspect = true\n[doh]\nlisten = "127.0.0.1:1"\n[[clients]]\nuser = "ana"\nprofile = "child"\n'
+        '[proxy]\ninspect = true\n[status_page]\nlisten = "127.0.0.1:1"\n[[clients]]\nuser = "ana"\nprofile = "child"\n'
     )
 
     assert [notice.partition(":")[0] for notice in asked.notices()] == [
         "[[clients]] ana",
         "[proxy] inspect",
-        "[doh] listen",
+        "[status_page] listen",
     ]
     assert assemble("").notices() == []
 

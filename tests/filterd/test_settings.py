@@ -15,7 +15,7 @@ def sections(kind: type[Section] = Section) -> list[type[Section]]:
 
 @pytest.mark.parametrize("kind", sections(), ids=lambda kind: kind.__name__)
 def test_every_option_has_its_help(kind: type[Section]) -> None:
-    helps = {name: text for name, _, text in options(kind)}
+    helps = {name: text for name, _, _, text in options(kind)}
 
     assert helps
     assert [name for name, text in helps.items() if not text] == []

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,15 @@ def test_a_change_keeps_comments_and_the_other_settings() -> None:
 def test_every_setting_stands_there_with_help_and_default() -> None:
     text = set_values("", {}, name="f.toml")
 
-    for name, default, help_text in options(Dns):
+    for name, default, _, help_text in options(Dns):
         assert f"# {name} = {default}    # {help_text}" in text
+
+
+def test_any_line_may_have_its_mark_taken_away() -> None:
+    text = set_values("[profiles.anna]\n[lists.x]\ncategory = 'gambling'\nurl = 'file:///x'\n", {}, name="f.toml")
+    uncommented = re.sub(r"^# (\w+ = )", r"\1", text, flags=re.MULTILINE)
+
+    assert parse_settings(uncommented, name="f.toml").profiles["anna"].preset == "child"
 
 
 def test_writing_twice_adds_nothing() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.settings import Dns, Proxy, ProxyListener, Settings
+from filterd.settings import Dns, EncryptedListener, Proxy, ProxyListener, Settings
 from filterd.sockets import Bound, PortError, bind_all, close_all, from_environment, to_environment
 
 
@@ -48,6 +48,35 @@ def test_each_role_is_handed_its_own(bound: list[Bound], monkeypatch: pytest.Mon
     assert len(descriptors) == 2
     assert found == [(b.handed.address, b.handed.profile) for b in bound if b.handed.role == "proxy"]
     assert found[1][1] == "adult"
+
+
+def test_workers_share_a_port_with_sockets_of_their_own(short_folder: Path) -> None:
+    settings = Settings(
+        dns=Dns(listen=("127.0.0.1:0",), workers=3), proxy=Proxy(listen=""), dot=EncryptedListener(listen="127.0.0.1:0")
+    )
+    found = bind_all(settings, short_folder)
+    try:
+        plain = [b.handed for b in found if b.handed.role.startswith("dns") and not b.handed.mode]
+        encrypted = [b.handed for b in found if b.handed.mode == "dot"]
+    finally:
+        close_all(found)
+
+    assert [(h.role, h.kind) for h in plain] == [
+        (role, kind) for role in ("dns", "dns-2", "dns-3") for kind in ("udp", "tcp")
+    ]
+    assert len({h.address for h in plain}) == 1
+    assert [h.role for h in encrypted] == ["dns", "dns-2", "dns-3"]
+    assert len({h.address for h in encrypted}) == 1
+
+
+def test_one_worker_shares_its_port_with_nobody(short_folder: Path) -> None:
+    found = bind_all(Settings(dns=Dns(listen=("127.0.0.1:0",)), proxy=Proxy(listen="")), short_folder)
+    try:
+        shared = [b.socket.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT) for b in found if b.handed.role == "dns"]
+    finally:
+        close_all(found)
+
+    assert shared == [0, 0]
 
 
 def test_a_port_that_is_taken_is_named_with_the_way_out(short_folder: Path) -> None:
