@@ -29,6 +29,7 @@ from filterd.proxy.resolve import PrivateTargets
 from filterd.settings import ClientEntry, ProfileSection, Settings
 from filterd.settings_read import Source, nearest, parse_listen
 from filterd.shipped import Shipped
+from filterd.standing import read_standing, standing_path
 
 
 class Assembly:
@@ -61,6 +62,11 @@ class Assembly:
     def runtime(self) -> Path:
         """Where the sockets lie."""
         return Path(self.settings.paths.runtime) if self.settings.paths.runtime else paths.default_runtime()
+
+    @property
+    def standing(self) -> Path:
+        """Where what the adult has said for now is kept."""
+        return standing_path(self.state)
 
     @property
     def lists(self) -> Store:
@@ -102,6 +108,7 @@ class Assembly:
             DatabaseError: there is no usable database and none can be built.
         """
         profiles = self._profiles()
+        standing, _ = read_standing(self.standing)
         return Policy(
             names=names if names is not None else self.compilation.open()[0],
             patterns=self.shipped.matcher,
@@ -111,6 +118,8 @@ class Assembly:
             safe_search=self.shipped.safe_search,
             clients=tuple(_client_rule(entry) for entry in self.settings.clients),
             survival=self.shipped.catalogue.survival,
+            permissions=standing.running(frozenset(profiles)),
+            protection=standing.protection(),
         )
 
     def check(self) -> None:
@@ -169,13 +178,17 @@ class Assembly:
 
     def notices(self) -> list[str]:
         """Return which settings ask for what this version cannot do yet: said plainly, never left out in silence."""
-        settings, found = self.settings, []
-        for client in settings.clients:
-            if client.user is not None:
-                found.append(f"[[clients]] {client.user}: not in this version yet; `user` is not looked at")
+        settings = self.settings
+        found = [
+            f"[[clients]] {client.user}: not in this version yet; `user` is not looked at"
+            for client in settings.clients
+            if client.user is not None
+        ]
         if settings.proxy.inspect:
             found.append("[proxy] inspect: not in this version yet; HTTPS is judged by host name only")
         asked = [key for key in ("block_page", "status_page") if getattr(settings, key).listen]
+        if problem := read_standing(self.standing)[1]:
+            found.append(problem)
         return [*found, *(f"[{key}] listen: not in this version yet; nothing is served there" for key in asked)]
 
     def _profiles(self) -> dict[str, Profile]:

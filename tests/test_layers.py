@@ -26,13 +26,15 @@ ALLOWED: dict[str, set[str]] = {
     "filterd.settings_docs": {"filterd.settings", "filterd.settings_file"},
     "filterd.catalogue": {"filterd.policy"},
     "filterd.sockets": SETTINGS,
+    "filterd.standing": {"filterd.policy"},
     "filterd.database": {"filterd.policy", "filterd.database"},
     "filterd.lists": {"filterd.policy", "filterd.lists"},
     "filterd.dns": {"filterd.policy", "filterd.dns"},
     "filterd.proxy": {"filterd.policy", "filterd.proxy", "filterd.wording"},
     "filterd.activity": {"filterd.policy", "filterd.activity"},
     "filterd.control": {
-        "filterd.policy", "filterd.database", "filterd.lists", "filterd.activity", "filterd.control", *SETTINGS,
+        "filterd.policy", "filterd.database", "filterd.lists", "filterd.activity", "filterd.control",
+        "filterd.standing", *SETTINGS,
     },
 }  # fmt: skip
 COMPOSITION = ("filterd.assembly", "filterd.compilation", "filterd.list_updates", "filterd.shipped")

@@ -52,7 +52,7 @@ def _plan(config: Path | None, shipped: Shipped) -> Plan:
     assembly = Assembly.of(settings, config, shipped)
     assembly.check()
     text = config.read_text(encoding="utf-8") if config else None
-    return Plan(settings, assembly.runtime, (assembly.compilation.stamp,), text)
+    return Plan(settings, assembly.runtime, (assembly.compilation.stamp, assembly.standing), text)
 
 
 def _prepare(plan: Plan, config: Path | None, shipped: Shipped) -> Sequence[str]:
