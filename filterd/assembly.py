@@ -107,7 +107,7 @@ class Assembly:
             SettingsError: a profile or category that does not exist is named.
             DatabaseError: there is no usable database and none can be built.
         """
-        profiles = self._profiles()
+        profiles = self.profiles()
         standing, _ = read_standing(self.standing)
         return Policy(
             names=names if names is not None else self.compilation.open()[0],
@@ -128,7 +128,7 @@ class Assembly:
         Raises:
             SettingsError: a profile, category or pattern is unknown or wrong.
         """
-        self._profiles()
+        self.profiles()
         known = self.shipped.catalogue.categories
         for name, entry in self.settings.lists.items():
             if entry.category not in (*known, ALL_CATEGORIES, GUARD_SITE):
@@ -191,7 +191,12 @@ class Assembly:
             found.append(problem)
         return [*found, *(f"[{key}] listen: not in this version yet; nothing is served there" for key in asked)]
 
-    def _profiles(self) -> dict[str, Profile]:
+    def profiles(self) -> dict[str, Profile]:
+        """Return the profiles: the three of the age bands and the family's own.
+
+        Raises:
+            SettingsError: a profile, category or pattern is unknown or wrong.
+        """
         bands = {band.value: self._profile(band.value, ProfileSection()) for band in AgeBand}
         own = {name: self._profile(name, section) for name, section in self.settings.profiles.items()}
         self._check_profiles([*bands, *own])

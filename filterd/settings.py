@@ -193,6 +193,15 @@ class UpdatesSection(Section, frozen=True, forbid_unknown_fields=True, kw_only=T
     on_metered: Annotated[bool, Meta(description="also where the connection is paid by volume")] = False
 
 
+class ControlSection(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The adult's password and sessions."""
+
+    session_minutes: Annotated[int, Meta(ge=1, le=480, description="a session ends after so many minutes idle")] = 10
+    tighten_without_password: Annotated[
+        bool, Meta(description="what only closes (deny, more categories, turning on) asks no password")
+    ] = False
+
+
 class EncryptedListener(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Encrypted DNS for others, with a certificate of the owner's."""
 
@@ -222,6 +231,7 @@ class Settings(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     paths: PathsSection = PathsSection()
     activity: ActivitySection = ActivitySection()
     updates: UpdatesSection = UpdatesSection()
+    control: ControlSection = ControlSection()
     block_page: Listener = Listener()
     doh: EncryptedListener = EncryptedListener()
     dot: EncryptedListener = EncryptedListener()

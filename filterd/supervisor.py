@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from filterd.activity.feed import RoleState, Sender
-from filterd.roles.base import CONFIG, NOTIFY, SUPERVISOR
+from filterd.roles.base import CONFIG, NOTIFY, SOURCE, SUPERVISOR
 from filterd.settings import Settings
 from filterd.settings_file import write_atomically
 from filterd.sockets import Bound, bind_all, close_all, dns_workers, to_environment
@@ -164,6 +164,7 @@ class Supervisor:
             **os.environ,
             **sockets,
             CONFIG: str(self._kept or ""),
+            SOURCE: str(self._config or ""),
             NOTIFY: str(write_end),
             SUPERVISOR: str(os.getpid()),
         }

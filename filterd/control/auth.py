@@ -59,12 +59,12 @@ class Auth:
     @property
     def has_totp(self) -> bool:
         """Whether one-time codes are set up."""
-        return bool(self._read().totp)
+        return bool(self._read_or_renew(by="anybody").totp)
 
     @property
     def reset_by(self) -> str:
         """Who set the password anew without the old one; empty: nobody, or the adult has seen it."""
-        return self._read().reset_by
+        return self._read_or_renew(by="anybody").reset_by
 
     def set_password(self, password: str, *, reset_by: str = "") -> str:
         """Set *password* and return a new recovery code, to be shown once. One-time codes stay as they are.
@@ -72,7 +72,7 @@ class Auth:
         Raises:
             WeakPassword: too short or too long. AuthError: it cannot be stored.
         """
-        _check_length(password)
+        check_length(password)
         code = new_recovery_code()
         digests = {"password": _hasher.hash(password), "recovery": _hasher.hash(_plain(code))}
         self._write(msgspec.structs.replace(self._read_or_renew(by=reset_by), **digests, reset_by=reset_by))
@@ -159,7 +159,12 @@ def _plain(code: str) -> str:
     return "".join(letter for letter in code.upper() if letter.isalnum())
 
 
-def _check_length(password: str) -> None:
+def check_length(password: str) -> None:
+    """Check that *password* may be taken.
+
+    Raises:
+        WeakPassword: it is too short or too long.
+    """
     if len(password) < MIN_LENGTH:
         raise WeakPassword(f"the password has fewer than {MIN_LENGTH} characters; a sentence is easy to remember")
     if len(password) > MAX_LENGTH:

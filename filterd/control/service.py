@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from filterd.activity.counts import Counts
-from filterd.activity.feed import Counted, Event, RoleState, decode
+from filterd.activity.feed import Batch, Counted, Event, RoleState, decode
 from filterd.control.messages import DatabaseStatus, ListStatus, RoleStatus, Status
 from filterd.lists.model import Meta, State
 
@@ -26,16 +26,21 @@ class Service:
         version: str,
         lists: Callable[[], Iterable[Meta]],
         database: Callable[[], DatabaseStatus],
+        protection: Callable[[], tuple[str, str | None]] = lambda: ("on", None),
+        notices: Callable[[], Iterable[str]] = tuple,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._version = version
         self._lists = lists
         self._database = database
+        self._protection = protection
+        self._notices = notices
         self._clock = clock
         self._started = clock()
         self._counts = Counts()
         self._roles: dict[str, RoleState] = {}
         self._dropped: dict[str, int] = {}
+        self._counters: dict[str, dict[str, int]] = {}
         self.foreign = 0
 
     def receive(self, datagram: bytes) -> None:
@@ -48,22 +53,30 @@ class Service:
         match message:
             case Event():
                 self._counts.add(message)
+            case Batch():
+                for event in message.events:
+                    self._counts.add(event)
             case RoleState():
                 self._roles[message.name] = message
             case Counted():
                 self._dropped[message.name] = message.dropped
+                self._counters[message.name] = message.counters
 
     def status(self) -> Status:
         """Return the state of everything."""
         counts = self._counts
         lists = [list_status(meta, self._clock()) for meta in self._lists()]
         database = self._database()
+        protection, until = self._protection()
         return Status(
             version=self._version,
+            protection=protection,
+            until=until,
             started=self._started.isoformat(timespec="seconds"),
             queries=counts.total,
             blocked=counts.by_action["block"],
             rewritten=counts.by_action["rewrite"],
+            dns=self._counters.get("dns", {}),
             by_stage=dict(counts.by_stage),
             blocked_by_category=dict(counts.blocked_by_category.most_common()),
             blocked_by_cause=dict(counts.blocked_by_cause.most_common()),
@@ -76,7 +89,7 @@ class Service:
 
     def _problems(self, lists: Iterable[ListStatus], database: DatabaseStatus) -> list[str]:
         found = [f"{name}: {state.problem}" for name, state in sorted(self._roles.items()) if state.problem]
-        found += [database.problem] if database.problem else []
+        found += [*self._notices(), *([database.problem] if database.problem else [])]
         for entry in lists:
             if entry.refused:
                 found.append(f"list {entry.id}: {entry.refused}")

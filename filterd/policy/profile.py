@@ -23,6 +23,11 @@ class Record(enum.StrEnum):
 class OwnPatterns:
     """No patterns of the profile's own; the base of what the matcher compiles from them."""
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The patterns as they were written."""
+        return ()
+
     def find(self, host: str, url: str | None, /) -> str | None:  # noqa: ARG002 (the signature of those that look)
         """Return the first pattern that matches *host* or *url*, as it was written."""
         return None

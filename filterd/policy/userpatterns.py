@@ -76,6 +76,11 @@ class UserPatterns(OwnPatterns):
         """Keep *patterns*."""
         self._patterns = tuple(patterns)
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The patterns as they were written."""
+        return tuple(map(str, self._patterns))
+
     def find(self, host: str, url: str | None, /) -> str | None:
         """Return the first pattern that matches *host* or, where it is known, *url*, as it was written."""
         if not self._patterns:

@@ -20,6 +20,7 @@ from filterd.sockets import Bound, from_environment
 logger = logging.getLogger(__name__)
 
 CONFIG, NOTIFY, SUPERVISOR = "FILTERD_CONFIG", "FILTERD_NOTIFY", "FILTERD_SUPERVISOR"
+SOURCE = "FILTERD_SOURCE"  # the file that the adult's changes are written to; CONFIG is a good copy of it
 STOP_WITHIN_S = 1.2  # the supervisor kills after 1.5 s; SIGTERM ends all within 2 s
 _PR_SET_PDEATHSIG = 1
 

@@ -6,6 +6,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import signal
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from filterd import __version__
@@ -13,15 +17,31 @@ from filterd.activity.feed import MAX_DATAGRAM
 from filterd.assembly import Assembly
 from filterd.commands.common import load
 from filterd.control.api import make_app
+from filterd.control.audit import AuditLog
+from filterd.control.auth import Auth
+from filterd.control.calls import Peer
+from filterd.control.changes import Changes
+from filterd.control.delays import Delays
+from filterd.control.desk import Places
+from filterd.control.gate import Gate
 from filterd.control.messages import DatabaseStatus
+from filterd.control.permissions import Permissions
+from filterd.control.requests import Requests
+from filterd.control.rows import Parts, rows
 from filterd.control.server import ControlServer
 from filterd.control.service import Service
+from filterd.control.sessions import Sessions
 from filterd.database import store as database_store
 from filterd.database.layout import DatabaseError
 from filterd.lists.model import Meta
+from filterd.policy.clients import ClientRule, profile_of
+from filterd.policy.model import Client
+from filterd.roles.base import SOURCE, SUPERVISOR
+from filterd.roles.household import Household
 from filterd.roles.updates import Updates, update_by_command
 from filterd.shipped import Shipped
 from filterd.sockets import Bound
+from filterd.standing import read_standing
 from filterd.supervisor import own_command
 
 logger = logging.getLogger(__name__)
@@ -41,11 +61,17 @@ class ControlRole:
         self._config = config
         self._shipped = Shipped()
         self._seen: tuple[list[Path], DatabaseStatus] = ([], DatabaseStatus())
+        source = os.environ.get(SOURCE, "")
+        self._source = Path(source) if source else None
         self._api = next(b.socket for b in sockets if b.handed.kind == "unix-stream")
         self._feed = next(b.socket for b in sockets if b.handed.kind == "unix-datagram")
         self._assembly = self._read()
-        self._service = Service(version=__version__, lists=self._lists, database=self._database)
-        self._server = ControlServer(make_app(self._service.status))
+        self._service = Service(
+            version=__version__, lists=self._lists, database=self._database, protection=self._protection,
+            notices=self._notices,
+        )  # fmt: skip
+        self._desk = self._set_up_desk()
+        self._server = ControlServer(make_app(rows(self._desk), self._desk.gate.is_adult))
         self._updates = Updates(update_by_command(own_command(), config))
 
     async def start(self, tasks: asyncio.TaskGroup) -> None:
@@ -57,6 +83,7 @@ class ControlRole:
     async def reload(self) -> None:
         """Take up changed settings."""
         self._assembly = self._read()
+        self._house = self._household()
         self._updates.wake()
 
     async def stop(self) -> None:
@@ -64,9 +91,60 @@ class ControlRole:
         self._updating.cancel()
         self._server.should_exit = True
 
-    def _read(self) -> Assembly:
-        settings, path = load(self._config)
+    def _read(self, config: Path | None = None) -> Assembly:
+        settings, path = load(config or self._config)
         return Assembly.of(settings, path, self._shipped)
+
+    def _household(self) -> Household:
+        return Household(self._assembly, name=str(self._source or "built-in defaults"))
+
+    def _set_up_desk(self) -> Parts:
+        """Put the adult's side together: what is asked, checked, recorded and changed."""
+        folder = self._assembly.state / "control"
+        self._auth = Auth(folder / "auth.json")
+        self._house = self._household()
+        audit = AuditLog(self._assembly.state / "audit" / "audit.jsonl", folder / "audit-head.json")
+        minutes = self._assembly.settings.control.session_minutes
+        places = Places(self._source, self._assembly.standing)
+        gate = Gate(
+            self._auth, Delays(folder / "delays.json"), Sessions(idle_s=60.0 * minutes), audit, idle_minutes=minutes,
+            profile_of=self._profile_of,
+        )  # fmt: skip
+        changes = Changes(lambda: self._house, places, audit, applied=self._applied)
+        permissions = Permissions(lambda: self._house, places, audit, applied=self._applied)
+        requests = Requests(
+            folder / "requests.json", changes, permissions, explain=lambda host, name: self._house.explain(host, name)
+        )
+        return Parts(
+            version=__version__, status=self._service.status, gate=gate, changes=changes, permissions=permissions,
+            requests=requests, audit=audit, judge=lambda text, profile: self._house.show(text, profile),
+            profile_of=lambda call: self._profile_of(call.peer),
+        )  # fmt: skip
+
+    def _profile_of(self, peer: Peer) -> str:
+        return profile_of(Client(user=peer.user), self._rules(), self._assembly.settings.policy.default_profile)
+
+    def _rules(self) -> list[ClientRule]:
+        clients = self._assembly.settings.clients
+        return [ClientRule(entry.profile, user=entry.user) for entry in clients if entry.user]
+
+    def _applied(self) -> None:
+        """Bring a change into force: here at once, so that the next question sees it, elsewhere by the supervisor."""
+        self._assembly = self._read(self._source)
+        self._house = self._household()
+        if supervisor := os.environ.get(SUPERVISOR):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(int(supervisor), signal.SIGHUP)
+
+    def _protection(self) -> tuple[str, str | None]:
+        standing = read_standing(self._assembly.standing)[0].at(time.time())
+        if standing.off_until is not None:
+            return "paused", datetime.fromtimestamp(standing.off_until, UTC).isoformat(timespec="seconds")
+        return ("on" if standing.on else "off"), None
+
+    def _notices(self) -> list[str]:
+        reset_by = self._auth.reset_by
+        return [f"the password was set anew by {reset_by}, without the old one"] if reset_by else []
 
     def _take(self) -> None:
         with contextlib.suppress(BlockingIOError):
