@@ -15,6 +15,7 @@ SHOWN_ELSEWHERE = {
     "filterd/__main__.py": "tests/filterd/test_cli.py",
     "filterd/policy/model.py": "tests/filterd/policy/test_policy.py",
     "filterd/control/messages.py": "tests/filterd/control/test_api.py",
+    "filterd/control/desk.py": "tests/filterd/control/test_changes.py",
     "filterd/commands/common.py": "tests/filterd/test_cli.py",
     "filterd/commands/role.py": "tests/e2e/test_daemon.py",
     "filterd/commands/run.py": "tests/e2e/test_daemon.py",

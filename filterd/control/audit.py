@@ -56,18 +56,18 @@ class AuditLog:
         Raises:
             AuditError: it cannot be written.
         """
-        before = self._last or self._find_end()
-        entry = _seal(
-            Entry(
-                number=before.count + 1,
-                when=self._clock().isoformat(timespec="seconds"),
-                what=what,
-                who=who,
-                detail={key: value[:_MAX_DETAIL] for key, value in (detail or {}).items()},
-                previous=before.hash,
-            )
-        )
         try:
+            before = self._last or self._find_end()
+            entry = _seal(
+                Entry(
+                    number=before.count + 1,
+                    when=self._clock().isoformat(timespec="seconds"),
+                    what=what,
+                    who=who,
+                    detail={key: value[:_MAX_DETAIL] for key, value in (detail or {}).items()},
+                    previous=before.hash,
+                )
+            )
             self._write(entry)
         except OSError as error:
             self._last = None  # what reached the disk is read anew
@@ -86,6 +86,12 @@ class AuditLog:
 
     def verify(self) -> list[str]:
         """Return what is wrong with the log, in plain lines; nothing where it is whole."""
+        try:
+            return self._verify()
+        except OSError as error:
+            return [f"{self._path}: cannot be read: {error.strerror}"]
+
+    def _verify(self) -> list[str]:
         at, problems = Head(), []
         head = self._read_head()
         matched = head.count == 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A control API that serves on a Unix socket, in a thread."""
+"""A control API on files of its own: called directly as any account, or served on a Unix socket in a thread."""
 
 from __future__ import annotations
 
@@ -12,8 +12,14 @@ from pathlib import Path
 import pytest
 
 from filterd.control.api import make_app
-from filterd.control.messages import Status
+from filterd.control.rows import rows
 from filterd.control.server import ControlServer
+from tests.filterd.control.fakes import Control
+
+
+@pytest.fixture
+def control(tmp_path: Path) -> Control:
+    return Control(tmp_path)
 
 
 @pytest.fixture
@@ -22,11 +28,11 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def serving(runtime: Path) -> Iterator[Path]:
+def serving(runtime: Path, control: Control) -> Iterator[Path]:
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listening.bind(str(runtime / "control.sock"))
     listening.listen()
-    server = ControlServer(make_app(lambda: Status(version="9.9", queries=4)))
+    server = ControlServer(make_app(rows(control.parts()), control.gate.is_adult))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listening])))
     thread.start()
     yield runtime
