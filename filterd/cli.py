@@ -23,7 +23,24 @@ _COMMANDS = {
     "lists": "Subscribe to lists of names, update them, see their state.",
     "compile": "Build the category database from categories and lists.",
     "status": "Show the state of the running filter.",
+    "on": "Turn protection on.",
+    "off": "Turn protection off.",
+    "pause": "Pause protection for some minutes.",
+    "resume": "End a pause.",
+    "allow": "Put domains on the white list, or open them for a while.",
+    "deny": "Put domains on the black list.",
+    "export": "Write all settings to a file.",
+    "restore": "Take over settings from a file.",
+    "password": "Set, change or recover the adult's password.",
     "role": "",
+}
+
+
+# Commands that share a module, each by its own name there; the others are `command` of a module of their name.
+_PLACES = {
+    **dict.fromkeys(("on", "off", "pause", "resume"), "protection"),
+    **dict.fromkeys(("allow", "deny"), "exceptions"),
+    **dict.fromkeys(("export", "restore"), "transfer"),
 }
 
 
@@ -36,8 +53,8 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 (click's)
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"filterd.commands.{cmd_name}")
-        command: click.Command = module.command
+        module = importlib.import_module(f"filterd.commands.{_PLACES.get(cmd_name, cmd_name)}")
+        command: click.Command = getattr(module, cmd_name if cmd_name in _PLACES else "command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -15,8 +15,10 @@ from rich.console import Console
 
 from filterd import paths
 from filterd.assembly import Assembly
-from filterd.commands.common import assemble, config_option, hand_over, json_option
+from filterd.commands.adult import as_adult, password_option
+from filterd.commands.common import assemble, config_option, find_runtime, hand_over, json_option
 from filterd.commands.list_progress import Bars
+from filterd.control.client import Daemon, DaemonUnreachable, Refused
 from filterd.control.messages import ListStatus
 from filterd.control.service import list_status
 from filterd.database.layout import DatabaseError
@@ -45,10 +47,12 @@ def command() -> None:
     "--file", "file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A file on this machine."
 )
 @click.option("--format", "written_in", type=click.Choice(_FORMATS), default="auto", show_default=True)
+@password_option
 @config_option
 def add(
-    list_id: str, category: str, url: str | None, file: Path | None, written_in: str, *, config: Path | None
-) -> int:
+    list_id: str, category: str, url: str | None, file: Path | None, written_in: str, *,
+    password_stdin: bool, config: Path | None,
+) -> int:  # fmt: skip
     """Subscribe to the list at --url or in --file under the name ID; it is fetched by `filterd lists update`."""
     if (url is None) == (file is None):
         raise click.UsageError("give one of --url and --file")
@@ -65,7 +69,7 @@ def add(
     entry = {"category": category, "url": address} | ({} if written_in == "auto" else {"format": written_in})
     changes: dict[tuple[str, ...], object] = {("lists", list_id): entry}
     changes |= _defaults_in_force(assembly)
-    _change(path, changes)
+    _change(path, changes, config, password_stdin=password_stdin)
     sys.stdout.write(f"{path}: list {list_id} added; fetch it with: filterd lists update {list_id}{_again(config)}\n")
     return 0
 
@@ -83,14 +87,15 @@ def _defaults_in_force(assembly: Assembly) -> dict[tuple[str, ...], object]:
 
 @command.command("remove")
 @click.argument("list_id", metavar="ID")
+@password_option
 @config_option
-def remove(list_id: str, *, config: Path | None) -> int:
+def remove(list_id: str, *, password_stdin: bool, config: Path | None) -> int:
     """Unsubscribe from the list ID and forget its copy."""
     path = _writable(config)
     assembly = assemble(path if path.is_file() else None)
     if list_id not in assembly.settings.lists:
         raise click.ClickException(f"{path}: no list {list_id!r}{nearest(list_id, assembly.settings.lists)}")
-    _change(path, {("lists", list_id): None})
+    _change(path, {("lists", list_id): None}, config, password_stdin=password_stdin)
     assembly.lists.remove(list_id)
     sys.stdout.write(f"{path}: list {list_id} removed\n")
     assemble(path).compilation.compile()
@@ -198,9 +203,21 @@ def _writable(config: Path | None) -> Path:
     return path
 
 
-def _change(path: Path, changes: dict[tuple[str, ...], object]) -> None:
+def _change(path: Path, changes: dict[tuple[str, ...], object], config: Path | None, *, password_stdin: bool) -> None:
+    """Make *changes*: by the daemon where one runs under a password, else in the file itself."""
+    if _has_password(config):
+        asked = [(list(setting), value) for setting, value in changes.items()]
+        as_adult(config, lambda daemon: daemon.change_settings(asked), password_stdin=password_stdin)
+        return
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     write_atomically(path, set_values(text, changes, name=str(path)))
+
+
+def _has_password(config: Path | None) -> bool:
+    try:
+        return Daemon(find_runtime(config)).me().password_set
+    except (DaemonUnreachable, Refused):
+        return False
 
 
 def _again(config: Path | None) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from filterd.cli import main
+from tests.filterd.control.conftest import control, runtime, serving
+
+__all__ = ["control", "runtime", "serving"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,9 @@ def run(capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("LC_ALL", "es_PY.UTF-8")
     monkeypatch.setenv("COLUMNS", "200")
 
-    def call(*arguments: str) -> Outcome:
+    def call(*arguments: str, stdin: str | None = None) -> Outcome:
+        if stdin is not None:
+            monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
         with pytest.raises(SystemExit) as ended:
             main(list(arguments))
         captured = capsysbinary.readouterr()
@@ -47,4 +53,12 @@ def config(tmp_path: Path) -> Path:
         f'[paths]\nstate = "{tmp_path}/state"\nruntime = "{tmp_path}/run"\n'
         f'[lists.mine]\ncategory = "gambling"\nurl = "file://{names}"\nformat = "domains"\n'
     )
+    return path
+
+
+@pytest.fixture
+def served(serving: Path, tmp_path: Path) -> Path:
+    """A configuration whose daemon's control API answers."""
+    path = tmp_path / "served.toml"
+    path.write_text(f'[paths]\nstate = "{tmp_path}/state"\nruntime = "{serving}"\n')
     return path
