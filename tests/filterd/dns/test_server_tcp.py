@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from filterd.dns import server_tcp
+from filterd.dns import conversation, listener
+from filterd.dns.limits import ConnectionLimits, RateLimiter
+from filterd.dns.listener import Gate, Timeouts
 from filterd.dns.pipeline import Pipeline
 from filterd.dns.resolver import Ask
 from filterd.dns.server_tcp import TcpServer
@@ -52,15 +54,13 @@ class Connection:
 @contextlib.asynccontextmanager
 async def serving(
     host: str = "127.0.0.1", *, decide: FakeDecide | None = None, ask: Ask | None = None,
-    idle_s: float = 10, max_connections: int = 100,
+    gate: Gate | None = None, timeouts: Timeouts | None = None,
 ) -> AsyncIterator[Served]:  # fmt: skip
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     sock.bind((host, 0))
     sock.listen()
     pipeline = Pipeline(decide or blocking("casino.example"), ask or Zone(ZONE).ask, clock=lambda: NOON)
-    server = TcpServer(
-        sock, pipeline, lambda address: Client(address=address), idle_s=idle_s, max_connections=max_connections
-    )
+    server = TcpServer(sock, pipeline, lambda address: Client(address=address), gate=gate, timeouts=timeouts)
     port = sock.getsockname()[1]
     await server.start()
     try:
@@ -148,7 +148,7 @@ def test_a_query_that_drips_in_time_is_answered() -> None:
 )
 def test_a_client_that_asks_nothing_is_let_go(sent: bytes) -> None:
     async def work() -> bytes:
-        async with serving(idle_s=0.05) as served:
+        async with serving(timeouts=Timeouts(first_s=0.05, idle_s=0.05)) as served:
             client = await served.connect()
             client.writer.write(sent)
             rest = await client.reader.read()
@@ -158,9 +158,112 @@ def test_a_client_that_asks_nothing_is_let_go(sent: bytes) -> None:
     assert run(work()) == b""
 
 
+def test_a_query_that_drips_too_slowly_buys_no_time() -> None:
+    async def work() -> int:
+        async with serving(timeouts=Timeouts(first_s=0.3, idle_s=0.3)) as served:
+            client = await served.connect()
+            started = asyncio.get_running_loop().time()
+            with contextlib.suppress(OSError):
+                while not client.reader.at_eof():
+                    client.writer.write(b"\x0f")
+                    await client.writer.drain()
+                    await asyncio.sleep(0.02)
+            assert asyncio.get_running_loop().time() - started < 3
+            await client.close()
+            return served.server.counters.timed_out
+
+    assert run(work()) == 1
+
+
+def test_a_client_that_asks_now_and_then_may_stay() -> None:
+    async def work() -> int:
+        async with serving(timeouts=Timeouts(first_s=1, idle_s=1)) as served:
+            client = await served.connect()
+            for _ in range(5):
+                await asyncio.sleep(0.25)
+                client.send(question("www.example"))
+                assert answers(await client.receive())
+            await client.close()
+            return served.server.counters.accepted
+
+    assert run(work()) == 1
+
+
+def test_who_waits_for_a_slow_upstream_is_not_idle() -> None:
+    zone = Zone(ZONE)
+
+    async def slow(asked: bytes) -> bytes:
+        await asyncio.sleep(0.4)
+        return zone.respond(asked)
+
+    async def work() -> bytes:
+        async with serving(ask=slow, timeouts=Timeouts(first_s=0.1, idle_s=0.1)) as served:
+            client = await served.connect()
+            client.send(question("www.example"))
+            reply = await client.receive()
+            await client.close()
+            return reply
+
+    assert answers(run(work()))
+
+
+def test_queries_in_pieces_of_any_size_are_answered() -> None:
+    async def work() -> set[int]:
+        async with serving() as served:
+            client = await served.connect()
+            raws = [question("www.example", query_id=n) for n in range(200)]
+            stream = b"".join(len(raw).to_bytes(2) + raw for raw in raws)
+            for at in range(0, len(stream), 7):
+                client.writer.write(stream[at : at + 7])
+                if at % 700 == 0:
+                    await client.writer.drain()
+            found = {read(await client.receive()).header.id for _ in raws}
+            await client.close()
+            return found
+
+    assert run(work()) == set(range(200))
+
+
+def test_a_flood_of_queries_leaves_room_for_others() -> None:
+    async def work() -> None:
+        async with serving(gate=Gate(queries=RateLimiter(50, 50))) as served:
+            flood = await served.connect()
+            flood.send(*(question(f"n{n}.example", query_id=n) for n in range(3000)))
+            codes = [read(await flood.receive()).header.rcode for _ in range(3000)]
+            assert codes.count(5) > 2500
+            assert served.server.counters.rate_limited > 2500
+            await flood.close()
+
+    run(work())
+
+
+def test_too_much_under_way_is_refused_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "MAX_ALL_UNDER_WAY", 5)
+
+    async def work() -> None:
+        let_go = asyncio.Event()
+        zone = Zone(ZONE)
+
+        async def slow(asked: bytes) -> bytes:
+            await let_go.wait()
+            return zone.respond(asked)
+
+        async with serving(ask=slow) as served:
+            client = await served.connect()
+            client.send(*(question(f"n{n}.example", query_id=n) for n in range(10)))
+            early = {read(await client.receive()).header.rcode for _ in range(5)}
+            let_go.set()
+            for _ in range(5):
+                assert read(await client.receive()).header.rcode == 3
+            assert (early, served.server.counters.overloaded) == ({2}, 5)
+            await client.close()
+
+    run(work())
+
+
 def test_the_connection_silent_for_longest_makes_room() -> None:
     async def work() -> None:
-        async with serving(max_connections=3) as served:
+        async with serving(gate=Gate(connections=ConnectionLimits(total=3))) as served:
             clients = [await served.connect() for _ in range(3)]
             for client in (clients[1], clients[0], clients[2]):
                 client.send(question("www.example"))
@@ -179,7 +282,7 @@ def test_the_connection_silent_for_longest_makes_room() -> None:
 
 
 def test_one_connection_does_not_have_everything_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_tcp, "MAX_UNDER_WAY", 4)
+    monkeypatch.setattr(conversation, "MAX_UNDER_WAY", 4)
 
     async def work() -> None:
         let_go = asyncio.Event()
@@ -205,17 +308,16 @@ def test_one_connection_does_not_have_everything_under_way(monkeypatch: pytest.M
     run(work())
 
 
-def test_a_client_that_does_not_read_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_tcp, "SEND_S", 0.1)
+def test_a_client_that_does_not_read_is_let_go() -> None:
     zone = Zone("\n".join(f"big.example. 60 IN TXT {'x' * 250}{n}" for n in range(200)))
 
     async def work() -> int:
-        async with serving(ask=zone.ask) as served:
+        async with serving(ask=zone.ask, timeouts=Timeouts(send_s=0.1)) as served:
             client = await served.connect()
             client.send(*[question("big.example", "TXT")] * 400)
-            await until(lambda: served.pipeline.counters.dropped)
+            await until(lambda: served.server.counters.not_reading)
             await client.close()
-            return served.pipeline.counters.dropped
+            return served.server.counters.not_reading
 
     assert run(work()) > 0
 

@@ -7,7 +7,7 @@ import ipaddress
 
 import pytest
 
-from filterd.policy.clients import ClientRule, profile_of
+from filterd.policy.clients import ClientRule, id_device, mac_device, profile_of
 from filterd.policy.model import Client
 
 RULES = [
@@ -41,3 +41,34 @@ def test_the_profile_of_a_client(client: Client, profile: str) -> None:
 
 def test_without_rules_everybody_gets_the_default() -> None:
     assert profile_of(Client("192.168.7.9"), (), "child") == "child"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "02:00:5e:10:00:01", "02:00:5E:10:00:01", "02-00-5E-10-00-01", "0200.5E10.0001", "02005e100001",
+        "2:0:5e:10:0:1", " 02:00:5e:10:00:01 ",
+    ],
+)  # fmt: skip
+def test_a_hardware_address_in_any_writing_is_the_same(text: str) -> None:
+    assert mac_device(text) == "02:00:5e:10:00:01"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "ana", "02:00:5e:10:00", "02:00:5e:10:00:01:02", "02-00:5e-10:00:01", "02:00:5e:10:00:0g", "0200:5e10:0001"],
+)
+def test_what_is_no_hardware_address_is_named(text: str) -> None:
+    with pytest.raises(ValueError, match="is no hardware address: write it as"):
+        mac_device(text)
+
+
+def test_an_id_is_never_a_hardware_address() -> None:
+    assert id_device(" Ana-Tablet ") == "id:ana-tablet"
+    assert id_device("02005e100001") != mac_device("02005e100001")
+
+
+@pytest.mark.parametrize("text", ["", "02:00:5e:10:00:01", "ana.tablet", "-ana", "a" * 64, "ñ"])
+def test_an_id_that_fits_into_no_host_name_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no device id"):
+        id_device(text)
