@@ -17,7 +17,7 @@ from filterd.dns.upstream_spec import parse_upstream
 from filterd.lists.model import ALL_CATEGORIES, Meta, Subscription
 from filterd.lists.sources import Sources, load_sources
 from filterd.lists.store import Store
-from filterd.policy.clients import ClientRule
+from filterd.policy.clients import ClientRule, id_device, mac_device
 from filterd.policy.domains import normalise_host
 from filterd.policy.model import GUARD_SITE, AgeBand, Names
 from filterd.policy.policy import Policy
@@ -268,7 +268,8 @@ def _band(name: str, section: ProfileSection) -> AgeBand:
 
 def _client_rule(entry: ClientEntry) -> ClientRule:
     network = ipaddress.ip_network(entry.network, strict=False) if entry.network else None
-    return ClientRule(entry.profile, user=entry.user, device=entry.mac or entry.id, network=network)
+    device = mac_device(entry.mac) if entry.mac else id_device(entry.id) if entry.id else None
+    return ClientRule(entry.profile, user=entry.user, device=device, network=network)
 
 
 def _machine_zone() -> tzinfo:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from filterd.policy.clients import id_device, mac_device
 from filterd.policy.domains import InvalidHost, normalise_host
 from filterd.policy.schedule import parse_days, parse_time
 from filterd.settings import ClientEntry, Dns, EncryptedListener, ListSection, ProfileSection, Section, Settings
@@ -290,8 +291,10 @@ def _check_client(source: Source, path: Path_, client: ClientEntry) -> None:
         raise source.error(path, f"{_dotted(path)}: give one of user, mac, network and id (here: {len(given)})")
     if client.network is not None:
         _check_value(source, (*path, "network"), client.network, lambda text: ipaddress.ip_network(text, strict=False))
-    if client.mac is not None and not re.fullmatch(r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}", client.mac):
-        raise source.error((*path, "mac"), f"{client.mac!r} is no hardware address: write it as 02:00:5e:10:00:01")
+    if client.mac is not None:
+        _check_value(source, (*path, "mac"), client.mac, mac_device)
+    if client.id is not None:
+        _check_value(source, (*path, "id"), client.id, id_device)
 
 
 def _check_profile(source: Source, name: str, profile: ProfileSection) -> None:

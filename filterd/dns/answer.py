@@ -10,6 +10,8 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 from filterd.dns import wire
+from filterd.dns.rebinding import is_private
+from filterd.dns.svcb import hints
 from filterd.dns.wire import ProtocolError
 
 MAX_KEEP_S = 86400  # RFC 8767 §4: a week at most; a day serves a home
@@ -20,7 +22,11 @@ _fixed = struct.Struct("!HHIH")
 _option = struct.Struct("!HH")
 _additional_count = struct.Struct("!H")
 _ttl = struct.Struct("!I")
-_ANSWER, _AUTHORITY, _ADDITIONAL = 0, 1, 2
+ANSWER, AUTHORITY, ADDITIONAL = 0, 1, 2
+SERVICES = frozenset({wire.SVCB, wire.HTTPS})
+_ALIASES = SERVICES | {wire.CNAME, wire.DNAME}
+_KEPT = frozenset({wire.NOERROR, wire.NXDOMAIN})
+_ADDRESS_SIZE = {wire.A: 4, wire.AAAA: 16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,8 @@ class Answer:
 
     *message* is the rest, byte for byte. *ttls* are the places of the TTLs in it with their values, *targets* the
     hosts that the name asked for leads to, *errors* the upstream's extended errors as options. *keep_s* is how long the
-    answer holds, 0 where it must not be kept.
+    answer holds, 0 where it must not be kept. *packed* are the addresses in it, those that service records hint at too,
+    *private* says whether one means something on this network only, *services* whether there are service records.
     """
 
     message: bytes
@@ -38,6 +45,9 @@ class Answer:
     targets: tuple[str, ...]
     errors: bytes
     keep_s: int
+    packed: tuple[bytes, ...] = ()
+    private: bool = False
+    services: bool = False
 
     def for_client(self, query: wire.Query, *, age_s: int = 0, at_most_s: int = MAX_TTL) -> bytes:
         """Return the answer to *query*, *age_s* after it came, with no TTL above *at_most_s*.
@@ -60,7 +70,10 @@ class Answer:
         return bytes(out)
 
 
-class _Record(NamedTuple):
+class Record(NamedTuple):
+    """Where a record of a message stands; its owner begins at *at*."""
+
+    at: int
     section: int
     type: int
     fixed_at: int  # where type, class, TTL and length stand
@@ -83,9 +96,9 @@ def read_answer(message: bytes) -> Answer:
 
 def addresses(answer: Answer, qtype: int) -> Iterator[tuple[IPv4Address | IPv6Address, int]]:
     """Yield the addresses of the type *qtype* in *answer*, each with its TTL."""
-    for record in _records(answer.message):
+    for record in read_records(answer.message):
         data = answer.message[record.data_at : record.end]
-        if record.section != _ANSWER or record.type != qtype:
+        if record.section != ANSWER or record.type != qtype:
             continue
         if qtype == wire.A and len(data) == 4:
             yield IPv4Address(data), record.ttl
@@ -113,50 +126,88 @@ def is_truncated(message: bytes) -> bool:
 
 
 def _read_answer(message: bytes) -> Answer:
-    records = list(_records(message))
-    rcode = message[3] & 15
-    errors = b""
-    opt = next((r for r in records if r.type == wire.OPT and r.section == _ADDITIONAL), None)
-    if opt:
-        rcode |= opt.ttl >> 24 << 4
-        errors = _extended_errors(message[opt.data_at : opt.end])
-        # It is the last record or, rarely, followed by glue that a client can do without and that cannot be moved up,
-        # for names may point into it.
-        records = records[: records.index(opt)]
+    # In one pass over the records, for it is a good part of what an answer from an upstream costs.
+    rows = _rows(message)
     qtype_at = wire.skip_name(message, wire.HEADER_SIZE)
     qtype = int.from_bytes(message[qtype_at : qtype_at + 2])
-    end = records[-1].end if records else qtype_at + 4
+    rcode, errors, cut_at, additional = message[3] & 15, b"", qtype_at + 4, 0
+    ttls: list[tuple[int, int]] = []
+    targets: list[str] = []
+    packed: list[bytes] = []
+    services = answered = False
+    holds_s, minimum_s = MAX_KEEP_S, -1  # the least of the TTLs; of the SOAs' minimums, negative where there is none
+    for _, section, rtype, fixed_at, ttl, data_at, end in rows:
+        if rtype == wire.OPT and section == ADDITIONAL:
+            rcode |= ttl >> 24 << 4
+            errors = _extended_errors(message[data_at:end])
+            # It is the last record or, rarely, followed by glue that a client can do without and that cannot be moved
+            # up, for names may point into it.
+            break
+        cut_at = end
+        ttls.append((fixed_at + 4, ttl))
+        holds_s = min(holds_s, ttl)
+        if section == AUTHORITY:
+            if rtype == wire.SOA:
+                minimum = int.from_bytes(message[end - 4 : end])
+                minimum_s = minimum if minimum_s < 0 else min(minimum_s, minimum)
+            continue
+        additional += section == ADDITIONAL
+        answered = answered or (section == ANSWER and rtype == qtype)
+        if rtype in _ADDRESS_SIZE:
+            if end - data_at == _ADDRESS_SIZE[rtype]:
+                packed.append(message[data_at:end])
+        elif rtype in _ALIASES:
+            if rtype in SERVICES:
+                services = True
+                packed += hints(message[data_at:end])
+                data_at += 2  # RFC 9460 §2.2: the name stands after the priority
+            if section == ANSWER and (host := wire.host_of(wire.read_name(message, data_at)[0])):
+                targets.append(host)
+    # RFC 2308 §5: "no" is kept for the SOA's minimum, and not at all where there is no SOA.
+    holds_s = holds_s if answered and rcode == wire.NOERROR else min(holds_s, minimum_s)
     return Answer(
-        message=_cut(message, end, sum(r.section == _ADDITIONAL for r in records)),
+        message=message[:10] + additional.to_bytes(2) + message[wire.HEADER_SIZE : cut_at],
         rcode=rcode,
-        ttls=tuple((r.fixed_at + 4, r.ttl) for r in records),
-        targets=tuple(_targets(message, records)),
+        ttls=tuple(ttls),
+        targets=tuple(targets),
         errors=errors,
-        keep_s=_keep_s(message, records, rcode, qtype),
+        keep_s=0 if rcode not in _KEPT or is_truncated(message) else max(0, holds_s),
+        packed=tuple(packed),
+        private=any(map(is_private, packed)),
+        services=services,
     )
 
 
-def _records(message: bytes) -> Iterator[_Record]:
+def read_records(message: bytes) -> list[Record]:
+    """Return where the records of *message* stand, in order. An ``IndexError`` or ``struct.error``: it is cut.
+
+    Raises:
+        ProtocolError: it is malformed.
+    """
+    return [Record._make(row) for row in _rows(message)]
+
+
+def _rows(message: bytes) -> list[tuple[int, int, int, int, int, int, int]]:
+    """Return the fields of a `Record` for each."""
     _, _, questions, *counts = _header.unpack_from(message)
     if questions != 1:
         raise ProtocolError("not exactly one question")
-    at = wire.skip_name(message, wire.HEADER_SIZE) + 4
+    at, length_of_message = wire.skip_name(message, wire.HEADER_SIZE) + 4, len(message)
+    rows = []
     for section, count in enumerate(counts):
         for _ in range(count):
-            at = wire.skip_name(message, at)
-            rtype, _, ttl, length = _fixed.unpack_from(message, at)
-            data_at = at + _fixed.size
+            # Nearly every owner is a pointer.
+            fixed_at = at + 2 if message[at] >= 0xC0 else wire.skip_name(message, at)
+            rtype, _, ttl, length = _fixed.unpack_from(message, fixed_at)
+            data_at = fixed_at + 10
             end = data_at + length
-            if end > len(message):
+            if end > length_of_message:
                 raise ProtocolError("a cut record")
             if ttl > MAX_TTL and rtype != wire.OPT:
                 ttl = 0  # RFC 2181 §8
-            yield _Record(section, rtype, at, ttl, data_at, end)
+            rows.append((at, section, rtype, fixed_at, ttl, data_at, end))
             at = end
-
-
-def _cut(message: bytes, end: int, additional: int) -> bytes:
-    return message[:10] + additional.to_bytes(2) + message[wire.HEADER_SIZE : end]
+    return rows
 
 
 def _extended_errors(options: bytes) -> bytes:
@@ -168,30 +219,3 @@ def _extended_errors(options: bytes) -> bytes:
             found += options[at:end]
         at = end
     return found
-
-
-def _targets(message: bytes, records: list[_Record]) -> Iterator[str]:
-    for record in records:
-        if record.section != _ANSWER:
-            continue
-        if record.type == wire.CNAME:
-            labels, _ = wire.read_name(message, record.data_at)
-        elif record.type in (wire.SVCB, wire.HTTPS):
-            labels, _ = wire.read_name(message, record.data_at + 2)  # RFC 9460 §2.2: after the priority
-        else:
-            continue
-        if host := wire.host_of(labels):
-            yield host
-
-
-def _keep_s(message: bytes, records: list[_Record], rcode: int, qtype: int) -> int:
-    if rcode not in (wire.NOERROR, wire.NXDOMAIN) or is_truncated(message):
-        return 0
-    least = min((r.ttl for r in records), default=0)
-    if rcode == wire.NOERROR and any(r.section == _ANSWER and r.type == qtype for r in records):
-        return min(least, MAX_KEEP_S)
-    # RFC 2308 §5: "no" is kept for the SOA's minimum, and not at all where there is no SOA.
-    minimum = [
-        int.from_bytes(message[r.end - 4 : r.end]) for r in records if r.section == _AUTHORITY and r.type == wire.SOA
-    ]
-    return min(least, *minimum, MAX_KEEP_S) if minimum else 0

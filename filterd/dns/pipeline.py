@@ -11,33 +11,25 @@ from datetime import datetime
 from typing import assert_never
 
 from filterd.dns import wire
-from filterd.dns.answer import MAX_TTL, Answer
-from filterd.dns.blocking import BLOCK_TTL, NOT_READY, BlockedAnswer, BlockKind, block_reply, explain
+from filterd.dns.answer import MAX_TTL
+from filterd.dns.blocking import BLOCK_TTL, NOT_READY, SECOND_OPINION, BlockedAnswer, BlockKind, block_reply, explain
 from filterd.dns.cache import AnswerCache
+from filterd.dns.designated import discovery_reply
+from filterd.dns.leads import AnswerRules, Refusal, begin_to_consult, examine
 from filterd.dns.resolver import Ask, Resolver
 from filterd.dns.rewrite import MIN_TTL, SafeHosts, is_rewritten, rewrite_reply
 from filterd.dns.special import LOCAL_TTL, Local, is_demonstration, local_answer, local_reply, refusal
 from filterd.dns.upstream_spec import UpstreamError
 from filterd.dns.wire import ExtendedError, ProtocolError, Query
 from filterd.policy.domains import is_address
-from filterd.policy.model import Allow, Block, Cause, Client, Decide, Decision, Reason, Request, Rewrite, Stage
+from filterd.policy.model import Allow, Block, Cause, Client, Decide, Decision, Reason, Request, Rewrite, Stage, Verdict
 
 logger = logging.getLogger(__name__)
 
+CONSULTED_S = 10  # an objection that came too late for one client is there for the next
+
 Boundary = Callable[[Client, datetime], datetime | None]
 """When the verdicts for a client may next change by themselves; ``None`` where no such moment is known."""
-
-# Contract, order of precedence: an allow by 1 to 6 of the name asked covers what it leads to.
-_COVERS_TARGETS = frozenset(
-    {
-        Cause.PROTECTION_OFF,
-        Cause.SURVIVAL,
-        Cause.PERMISSION,
-        Cause.ALLOW_LIST,
-        Cause.GUARD_SITE,
-        Cause.GUARD_PLATFORM,
-    }
-)
 
 
 class Transport(enum.Enum):
@@ -80,7 +72,8 @@ class Pipeline:
     """Answers queries under the policy that *decide* speaks for; *ask* sends a question to the upstreams.
 
     *observe* is told each decision, and must not wait. *safe_addresses* is where safe-search hosts are when no upstream
-    says; for those in *without_cname* the addresses alone are told. *clock* gives aware time.
+    says; for those in *without_cname* the addresses alone are told. *clock* gives aware time. *rules* are what the
+    answers hold to beside the policy; *cache* is where upstreams' answers are kept.
     """
 
     def __init__(
@@ -94,6 +87,8 @@ class Pipeline:
         blocked_answer: BlockedAnswer = BlockKind.NULL,
         safe_addresses: Mapping[str, Sequence[str]] | None = None,
         without_cname: Collection[str] = (),
+        rules: AnswerRules | None = None,
+        cache: AnswerCache | None = None,
     ) -> None:
         self.counters = Counters()
         self._decide = decide
@@ -101,12 +96,18 @@ class Pipeline:
         self._clock = clock
         self._observe = observe
         self._blocked_answer = blocked_answer
-        self._resolver = Resolver(ask, cache=AnswerCache())
-        self._safe_hosts = SafeHosts(self._resolver, fixed=safe_addresses or {})
+        self._rules = rules or AnswerRules()
+        self.resolver = Resolver(ask, cache=AnswerCache() if cache is None else cache)
+        self._safe_hosts = SafeHosts(self.resolver, fixed=safe_addresses or {})
         self._without_cname = frozenset(without_cname)
 
     def swap(
-        self, decide: Decide, *, boundary: Boundary | None = None, blocked_answer: BlockedAnswer | None = None
+        self,
+        decide: Decide,
+        *,
+        boundary: Boundary | None = None,
+        blocked_answer: BlockedAnswer | None = None,
+        rules: AnswerRules | None = None,
     ) -> None:
         """Judge by *decide* from now on, and by what else is given; queries under way are judged anew.
 
@@ -114,11 +115,12 @@ class Pipeline:
         """
         self._boundary = boundary or self._boundary
         self._blocked_answer = blocked_answer or self._blocked_answer
+        self._rules = rules or self._rules
         self._decide = decide
 
     def swap_upstream(self, ask: Ask) -> None:
         """Ask *ask* from now on, and forget what others said; queries under way lose nothing."""
-        self._resolver.swap(ask)
+        self.resolver.swap(ask)
 
     async def answer(self, raw: bytes, client: Client, *, transport: Transport) -> bytes | None:
         """Return the answer to *raw*, a whole message of *client*; ``None`` where none is owed. Never raises."""
@@ -151,11 +153,15 @@ class Pipeline:
         # There is no name to judge: the root passes, other such names cannot exist and need not be told to anybody.
         if not query.host:
             return Reply(await self._answer_unnamed(query))
-        # Before the policy: to software these names mean the same under every profile.
-        if local := local_answer(query.host):
-            return Reply(local_reply(query, local), ready_s=LOCAL_TTL)
+        rules, decide = self._rules, self._decide
+        # Before the policy: to software these names mean the same under every profile. What the owner names himself
+        # is no special name, even below home.arpa, and is judged like any other.
+        if not rules.local_names.knows(query.host):
+            if message := discovery_reply(query, rules.designated, ttl=LOCAL_TTL):
+                return Reply(message, ready_s=LOCAL_TTL)
+            if local := local_answer(query.host, query.qtype):
+                return Reply(local_reply(query, local), ready_s=LOCAL_TTL)
         # The one question that this program is about.
-        decide = self._decide
         decision = decide(Request(Stage.QUERY, client, self._clock(), query.host))
         match decision.verdict:
             case Block(reason):
@@ -167,7 +173,7 @@ class Pipeline:
             case _:
                 assert_never(decision.verdict)
         # The policy changed while an upstream was asked: its new word counts, and costs no second question.
-        if decide is not self._decide:
+        if decide is not self._decide or rules is not self._rules:
             return await self._take_steps(query, client)
         # Last, so that a query has one decision, whatever its answer brought to light.
         if reply.decision is not None:
@@ -175,41 +181,55 @@ class Pipeline:
             self._observe(reply.decision)
         return reply
 
-    def _refuse(self, query: Query, decision: Decision, reason: Reason) -> Reply:
+    def _refuse(self, query: Query, decision: Decision, reason: Reason, *, via: str | None = None) -> Reply:
         ttl = self._ttl(BLOCK_TTL, decision.request.client)
-        message = block_reply(query, reason, answer=self._blocked_answer, ttl=ttl)
+        error = explain(reason, via=via, national_lists=self._rules.national_lists) if query.edns else None
+        message = block_reply(query, reason, answer=self._blocked_answer, error=error, ttl=ttl)
         # Where nobody judged the name (a failure) the next question may find somebody.
         return Reply(message, decision, ready_s=0 if reason.cause is Cause.FAILURE else ttl)
 
+    def _refuse_after_all(self, query: Query, decision: Decision, reason: Reason, *, via: str | None = None) -> Reply:
+        """Refuse a name that was let through, for what its answer brought to light."""
+        return self._refuse(query, replace(decision, verdict=Block(reason)), reason, via=via)
+
     async def _let_through(self, query: Query, decision: Decision) -> Reply:
-        client = decision.request.client
+        client, rules = decision.request.client, self._rules
         # RFC 8482: ANY is asked by attackers; who needs a record asks for its type.
         if query.qtype == wire.ANY:
             return Reply(wire.reply(query, answers=[wire.hinfo_record(ttl=self._ttl(LOCAL_TTL, client))]), decision)
+        # After the policy, which may close the house's own names to a child too; before the world, which has no say.
+        if rules.local_names.knows(query.host):
+            ttl = self._ttl(LOCAL_TTL, client)
+            return Reply(rules.local_names.answer(query, ttl=ttl), decision, ready_s=ttl)
         # After the policy, for the categories' test names are in this zone; before the network, for it needs none.
         if is_demonstration(query.host):
             ttl = self._ttl(LOCAL_TTL, client)
             return Reply(local_reply(query, Local.LOOPBACK, ttl=ttl), decision, ready_s=ttl)
+        # While the upstream is asked: one wait in place of two.
+        consultation = begin_to_consult(query, decision, rules)
         try:
-            answer, age_s = await self._resolver.resolve(query.qname, query.qtype, do=query.do, cd=query.cd)
+            answer, age_s = await self.resolver.resolve(query.qname, query.qtype, do=query.do, cd=query.cd)
+            # A harmless name may lead to one that is not.
+            found = examine(answer, query.qtype, decision, judge=self._judge_for(decision), rules=rules)
         except UpstreamError as error:
             return Reply(_servfail(query, error), decision)
-        # A harmless name may be an alias of one that is not.
-        if blocked := self._find_blocked_target(answer, decision):
-            return self._refuse(query, replace(decision, verdict=blocked), blocked.reason)
+        except ProtocolError:
+            return Reply(_servfail(query, UpstreamError("an answer that cannot be changed")), decision)
+        if isinstance(found, Refusal):
+            return self._refuse_after_all(query, decision, found.reason, via=found.via)
+        if consultation and answer.rcode == wire.NOERROR and (objector := await consultation.objection_to(answer)):
+            reason = Reason(Cause.CATEGORY_LIST, rule=query.host, list=SECOND_OPINION + objector)
+            return self._refuse_after_all(query, decision, reason)
         at_most_s = self._ttl(MAX_TTL, client)
         ready_s = max(0, min(answer.keep_s - age_s, at_most_s))
-        return Reply(answer.for_client(query, age_s=age_s, at_most_s=at_most_s), decision, ready_s)
+        if consultation:
+            ready_s = min(ready_s, CONSULTED_S)
+        return Reply(found.for_client(query, age_s=age_s, at_most_s=at_most_s), decision, ready_s)
 
-    def _find_blocked_target(self, answer: Answer, decision: Decision) -> Block | None:
-        verdict, asked = decision.verdict, decision.request
-        if isinstance(verdict, Allow) and verdict.reason and verdict.reason.cause in _COVERS_TARGETS:
-            return None
-        for target in answer.targets:
-            found = self._decide(replace(asked, host=target, when=self._clock())).verdict
-            if isinstance(found, Block):
-                return found
-        return None
+    def _judge_for(self, decision: Decision) -> Callable[[str], Verdict]:
+        """Return what says the verdict on another host for the client of *decision*."""
+        client = decision.request.client
+        return lambda host: self._decide(Request(Stage.QUERY, client, self._clock(), host)).verdict
 
     async def _rewrite(self, query: Query, decision: Decision, verdict: Rewrite) -> Reply:
         error, client = explain(verdict.reason), decision.request.client
@@ -230,7 +250,7 @@ class Pipeline:
         if query.qtype == wire.ANY:
             return wire.reply(query, answers=[wire.hinfo_record(ttl=LOCAL_TTL)])
         try:
-            answer, age_s = await self._resolver.resolve(query.qname, query.qtype, do=query.do, cd=query.cd)
+            answer, age_s = await self.resolver.resolve(query.qname, query.qtype, do=query.do, cd=query.cd)
         except UpstreamError as error:
             return _servfail(query, error)
         return answer.for_client(query, age_s=age_s)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from filterd.dns import wire
-from filterd.dns.answer import addresses
+from filterd.dns.answer import Answer, addresses
 from filterd.dns.resolver import Resolver
 from filterd.dns.upstream_spec import UpstreamError
 from filterd.dns.wire import ExtendedError, Query, Record
@@ -19,11 +19,15 @@ Address = IPv4Address | IPv6Address
 
 
 class SafeHosts:
-    """Where safe hosts are: asked of *resolver*, or when it does not know as *fixed* (host to addresses) says."""
+    """Where safe hosts are: asked of *resolver*, or when it does not know as it said last, or as *fixed* says.
+
+    The resolver keeps and renews them as it does any name that is asked for; *fixed* are addresses by host.
+    """
 
     def __init__(self, resolver: Resolver, *, fixed: Mapping[str, Sequence[str]]) -> None:
         self._resolver = resolver
         self._fixed = fixed
+        self._last: dict[tuple[str, int], list[Address]] = {}  # as many as there are engines
 
     async def find(self, host: str, qtype: int) -> tuple[list[Address], int]:
         """Return the addresses of *host* that an answer of type *qtype* holds, and for how long to say so.
@@ -36,18 +40,22 @@ class SafeHosts:
         if is_address(host):
             return _of_type([host], qtype), MAX_TTL
         try:
-            answer, age_s = await self._resolver.resolve(wire.encode_name(host), qtype)
+            answer, age_s = await self._ask(host, qtype)
         except UpstreamError:
-            if host not in self._fixed:
+            known = self._last.get((host, qtype))
+            if known is None and host not in self._fixed:
                 raise
-            return _of_type(self._fixed[host], qtype), MIN_TTL
-        if answer.rcode == wire.NOERROR:
-            found = list(addresses(answer, qtype))
-            ttl = min((ttl for _, ttl in found), default=MAX_TTL) - age_s
-            return [address for address, _ in found], max(MIN_TTL, min(ttl, MAX_TTL))
-        if host not in self._fixed:
+            return _of_type(self._fixed[host], qtype) if known is None else known, MIN_TTL
+        found = list(addresses(answer, qtype))
+        ttl = min((ttl for _, ttl in found), default=MAX_TTL) - age_s
+        self._last[host, qtype] = [address for address, _ in found]
+        return self._last[host, qtype], max(MIN_TTL, min(ttl, MAX_TTL))
+
+    async def _ask(self, host: str, qtype: int) -> tuple[Answer, int]:
+        answer, age_s = await self._resolver.resolve(wire.encode_name(host), qtype)
+        if answer.rcode != wire.NOERROR:
             raise UpstreamError(f"the safe host {host} does not exist there")
-        return _of_type(self._fixed[host], qtype), MIN_TTL
+        return answer, age_s
 
 
 def is_rewritten(qtype: int) -> bool:

@@ -22,14 +22,16 @@ class Local(enum.Enum):
     LOOPBACK = enum.auto()
 
 
-def local_answer(host: str) -> Local | None:
-    """Return what *host* is answered whatever the policy says, ``None`` where it is an ordinary name."""
+def local_answer(host: str, qtype: int = wire.A) -> Local | None:
+    """Return what *host* is answered whatever the policy says, ``None`` where it is an ordinary name or question."""
     if host in _CANARIES:
         return Local.NXDOMAIN
     if host.rpartition(".")[2] not in _SPECIAL_ENDS or is_demonstration(host):
         return None
-    if host == "home.arpa":
-        return Local.NODATA  # RFC 8375 §4: the zone exists, and holds nothing
+    if host in _EMPTY_ZONES:
+        # RFC 8375 §4, RFC 6303 §3: the zone exists, and holds nothing. Who validates asks its parent's DS, which says
+        # that nothing in it is signed.
+        return None if qtype == wire.DS else Local.NODATA
     return next((_SPECIAL[domain] for domain in suffixes(host) if domain in _SPECIAL), None)
 
 
@@ -100,6 +102,8 @@ _PRIVATE_REVERSE = [
     "8.b.d.0.1.0.0.2.ip6.arpa",
 ]
 
+_EMPTY_ZONES = frozenset({"home.arpa", *_PRIVATE_REVERSE})
+
 _SPECIAL = {
     "localhost": Local.LOOPBACK,  # RFC 6761 §6.3
     "invalid": Local.NXDOMAIN,  # RFC 6761 §6.4
@@ -108,7 +112,7 @@ _SPECIAL = {
     "alt": Local.NXDOMAIN,  # RFC 9476
     "local": Local.NXDOMAIN,  # RFC 6762 §22.1: asked by multicast
     "home.arpa": Local.NXDOMAIN,
-    "resolver.arpa": Local.NODATA,  # RFC 9462: we designate no encrypted resolver
+    "resolver.arpa": Local.NODATA,  # RFC 9462 §6.4: whatever else is said of our own encrypted resolvers
     **dict.fromkeys(_PRIVATE_REVERSE, Local.NXDOMAIN),
 }
 _SPECIAL_ENDS = frozenset(domain.rpartition(".")[2] for domain in _SPECIAL)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
@@ -31,12 +30,28 @@ DO = 0x8000
 
 NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, BADVERS = 0, 1, 2, 3, 4, 5, 16
 IN = 1
-A, NS, CNAME, SOA, HINFO, AAAA, OPT, SVCB, HTTPS = 1, 2, 5, 6, 13, 28, 41, 64, 65
+A, NS, CNAME, SOA, PTR, HINFO, MX, AAAA, DNAME, OPT, DS, RRSIG, SVCB, HTTPS = (
+    1,
+    2,
+    5,
+    6,
+    12,
+    13,
+    15,
+    28,
+    39,
+    41,
+    43,
+    46,
+    64,
+    65,
+)
 TKEY, TSIG, IXFR, AXFR, ANY = 249, 250, 251, 252, 255
 EDE_OPTION = 15  # RFC 8914
 
 THE_QUESTION = b"\xc0\x0c"  # a pointer to the question's name: our records' usual owner
 ROOT = b"\0"
+_OPT_SIZE = 11  # without options
 RECORD_OVERHEAD = 12  # a record's size with a pointer for its owner, without its data
 
 _header = struct.Struct("!HHHHHH")
@@ -55,8 +70,7 @@ class ProtocolError(ValueError):
         self.rcode = rcode
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """One question of a client.
 
     *qname* is as received: labels, letter case. *host* is the name to judge: normalised, and for a name with labels
@@ -163,7 +177,10 @@ def reply(
         *(r.owner + _fixed.pack(r.type, IN, r.ttl, len(r.rdata)) + r.rdata for r in authority),
     ]
     if query.edns:
-        parts.append(opt_record(do=query.do, rcode=rcode, options=encode_error(error) if error else b""))
+        options = encode_error(error) if error else b""
+        if error and sum(map(len, parts)) + _OPT_SIZE + len(options) > query.udp_size:
+            options = encode_error(ExtendedError(error.code))  # RFC 8914 §3: the text is no reason to truncate
+        parts.append(opt_record(do=query.do, rcode=rcode, options=options))
     return b"".join(parts)
 
 

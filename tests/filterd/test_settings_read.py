@@ -100,7 +100,7 @@ def test_an_empty_file_is_all_defaults() -> None:
             "line 5: unknown setting 'clients.profil'",
         ),
         ('[[clients]]\nprofile = "x"', "line 1: clients: give one of user, mac, network and id (here: 0)"),
-        ('[[clients]]\nprofile = "x"\nmac = "02:00"', "line 3: '02:00' is no hardware address"),
+        ('[[clients]]\nprofile = "x"\nmac = "02:00"', "line 3: clients.mac: '02:00' is no hardware address"),
         (
             '[lists.a]\ncategory = "x"\nurl = "gopher://x"',
             "line 3: lists.a.url: 'gopher://x' is no https:, http: or file: URL",

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import struct
+from ipaddress import ip_address
 
 import dnslib  # noqa: TID251 - an independent writer of answers
 import pytest
@@ -23,6 +24,9 @@ cdn.other.example. 90 IN A 192.0.2.2
 cdn.other.example. 90 IN AAAA 2001:db8::1
 mail.example.   3600 IN MX 10 mx.example.
 """
+
+
+_READ = (wire.CNAME, wire.DNAME, wire.SVCB, wire.HTTPS)  # rubbish in these is an error
 
 
 def answer_of(name: str, qtype: str = "A") -> bytes:
@@ -83,6 +87,61 @@ def test_the_target_of_an_https_record_is_one_too() -> None:
     message = Zone("a.example. 60 IN HTTPS 0 b.example.").respond(question("a.example", "HTTPS"))
 
     assert read_answer(message).targets == ("b.example",)
+
+
+def test_a_dname_leads_to_its_target() -> None:
+    message = wire.reply(
+        parse_query(question("a.b.example", edns=None)),
+        answers=[wire.Record(wire.DNAME, 60, wire.encode_name("casino.example"), b"\xc0\x0e")],
+    )
+
+    assert read_answer(message).targets == ("casino.example",)
+
+
+def test_all_addresses_that_a_client_may_take_are_found() -> None:
+    reply = read(question("a.example", "HTTPS")).reply()
+    reply.add_answer(*dnslib.RR.fromZone("a.example. 60 IN HTTPS 1 . ipv4hint=192.0.2.1 ipv6hint=2001:db8::1"))
+    reply.add_auth(*dnslib.RR.fromZone("ns.example. 60 IN A 192.0.2.9"))
+    reply.add_ar(*dnslib.RR.fromZone("a.example. 60 IN A 192.0.2.2\na.example. 60 IN AAAA 2001:db8::2"))
+
+    answer = read_answer(bytes(reply.pack()))
+
+    found = [str(ip_address(packed)) for packed in answer.packed]
+    assert found == ["192.0.2.1", "2001:db8::1", "192.0.2.2", "2001:db8::2"]
+    assert (answer.services, answer.private) == (True, False)
+
+
+def test_a_private_address_is_noticed() -> None:
+    message = Zone("a.example. 60 IN A 192.0.2.1\na.example. 60 IN A 10.0.0.1").respond(question("a.example"))
+
+    assert read_answer(message).private
+
+
+types = st.integers(1, 0xFFFF).filter(lambda rtype: rtype not in (*_READ, wire.OPT))
+records = st.builds(
+    wire.Record,
+    types,
+    st.integers(0, 0x7FFFFFFF),
+    st.binary(max_size=300),
+    st.sampled_from([b"\xc0\x0c", b"\1x\xc0\x0c"]),
+)
+flags = st.fixed_dictionaries({}, optional={name: st.just(1) for name in ("ad", "cd", "rd")})
+
+
+@settings(deadline=None)
+@given(st.lists(records, max_size=6), st.lists(records, max_size=4), flags, st.booleans(), st.booleans())
+def test_every_type_passes_unharmed_whatever_is_in_it(
+    answers: list[wire.Record], authority: list[wire.Record], flags: dict[str, int], do: bool, authentic: bool
+) -> None:
+    query = parse_query(question("www.example", "A", edns=1232, do=do, query_id=1, **flags))
+    message = bytearray(wire.reply(query, answers=answers, authority=authority))
+    message[3] |= wire.AD if authentic else 0
+
+    passed = read_answer(bytes(message)).for_client(query)
+
+    told = authentic and (do or "ad" in flags)
+    assert passed[4:] == message[4:]
+    assert passed[2:4] == (int.from_bytes(message[2:4]) & ~(0 if told else wire.AD)).to_bytes(2)
 
 
 def test_addresses_come_with_their_ttls() -> None:

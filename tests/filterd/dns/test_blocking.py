@@ -8,7 +8,16 @@ from ipaddress import ip_address
 import pytest
 
 from filterd.dns import wire
-from filterd.dns.blocking import BlockedAnswer, BlockKind, block_reply, explain, parse_blocked_answer
+from filterd.dns.blocking import (
+    REBINDING,
+    UPSTREAM,
+    BlockedAnswer,
+    BlockKind,
+    block_reply,
+    explain,
+    parse_blocked_answer,
+    refuse_client,
+)
 from filterd.dns.wire import parse_query
 from filterd.policy.model import Cause, Reason
 from tests.filterd.dns.fakes import GAMBLING, answers, extended_error, question, read
@@ -37,6 +46,8 @@ def refuse(qtype: str, answer: BlockedAnswer, *, reason: Reason = GAMBLING) -> b
         (PAGE4, "AAAA", wire.NOERROR, []),
         (PAGE6, "AAAA", wire.NOERROR, ["2001:db8::80"]),
         (PAGE6, "A", wire.NOERROR, []),
+        (PAGE4, "HTTPS", wire.NOERROR, []),
+        (PAGE6, "SVCB", wire.NOERROR, []),
     ],
 )
 def test_each_setting_has_its_answer(answer: BlockedAnswer, qtype: str, rcode: int, data: list[str]) -> None:
@@ -64,12 +75,41 @@ def test_every_refusal_is_forgotten_soon(qtype: str) -> None:
         (Reason(Cause.CATEGORY_LIST, category="phishing"), 15, "phishing"),
         (Reason(Cause.CATEGORY_LIST, category="anonymizers"), 15, "anonymizers"),
         (Reason(Cause.SAFE_SEARCH), 4, "safe-search"),
+        (Reason(Cause.CATEGORY_LIST, list="onai", category="gambling"), 16, "gambling (onai)"),
+        (Reason(Cause.CATEGORY_LIST, list="onai", category="malware"), 16, "malware (onai)"),
+        (
+            Reason(Cause.CATEGORY_LIST, rule="10.0.0.1", list=REBINDING),
+            15,
+            "a public name that leads to a private address: 10.0.0.1 (rebinding-protection)",
+        ),
+        (Reason(Cause.CATEGORY_LIST, rule="0.0.0.0", list=UPSTREAM), 15, "blocked by the upstream: 0.0.0.0 (upstream)"),
         (Reason(Cause.FAILURE), 14, "failure"),
     ],
     ids=lambda value: value.cause.value if isinstance(value, Reason) else str(value),
 )
 def test_a_reason_has_its_code_and_a_short_text(reason: Reason, code: int, text: str) -> None:
-    assert explain(reason) == (code, text)
+    assert explain(reason, national_lists={"onai"}) == (code, text)
+
+
+def test_the_alias_that_is_refused_is_named() -> None:
+    assert explain(GAMBLING, via="www.casino.example").text.endswith("(ut1-gambling) via www.casino.example")
+    assert explain(GAMBLING, via="casino.example").text == explain(GAMBLING).text
+
+
+@pytest.mark.parametrize("listed", [REBINDING, UPSTREAM])
+@pytest.mark.parametrize("answer", [*BlockKind, PAGE4])
+def test_a_private_address_is_not_answered_with_another_that_is_dialled_as_loopback(
+    answer: BlockedAnswer, listed: str
+) -> None:
+    reply = refuse("A", answer, reason=Reason(Cause.CATEGORY_LIST, list=listed))
+
+    assert (read(reply).header.rcode, answers(reply)) == (wire.NOERROR, [])
+
+
+def test_a_stranger_is_told_that_he_is_not_served() -> None:
+    reply = refuse_client(parse_query(question("www.example")))
+
+    assert (read(reply).header.rcode, extended_error(reply)) == (wire.REFUSED, (18, "not a client of this resolver"))
 
 
 @pytest.mark.parametrize("cause", list(Cause))

@@ -13,11 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filterd.dns import wire
-from filterd.dns.blocking import BlockKind
-from filterd.dns.pipeline import Pipeline, Transport
+from filterd.dns.answer import Answer
+from filterd.dns.blocking import REBINDING, BlockKind
+from filterd.dns.cache import AnswerCache
+from filterd.dns.designated import Designated
+from filterd.dns.leads import AnswerRules, Consultation
+from filterd.dns.local_names import LocalNames
+from filterd.dns.pipeline import Pipeline, Reply, Transport
 from filterd.dns.resolver import Ask
 from filterd.dns.upstream_spec import UpstreamError
-from filterd.policy.model import Allow, Block, Cause, Client, Decide, Decision, Reason, Request, Rewrite
+from filterd.policy.model import Allow, Block, Cause, Client, Decide, Decision, Reason, Request, Rewrite, Verdict
 from tests.filterd.dns.fakes import (
     CLIENT,
     GAMBLING,
@@ -38,6 +43,11 @@ alias.example.    300  IN CNAME casino.example.
 casino.example.   300  IN A 192.0.2.66
 safe.example.     300  IN A 192.0.2.120
 bare.example.     300  IN A 192.0.2.122
+inward.example.   300  IN A 192.168.1.1
+both.example.     300  IN A 192.168.1.1
+both.example.     300  IN A 192.0.2.1
+ipv4only.arpa.    300  IN A 192.0.0.170
+home.arpa.        300  IN DS 1 8 2 aa
 """
 SAFE = Rewrite(Reason(Cause.SAFE_SEARCH), "safe.example")
 
@@ -50,7 +60,12 @@ class Edge:
     """A pipeline with what it was told and what it asked."""
 
     def __init__(
-        self, decide: Decide | None = None, ask: Ask | None = None, *, until: dt.datetime | None = None
+        self,
+        decide: Decide | None = None,
+        ask: Ask | None = None,
+        *,
+        until: dt.datetime | None = None,
+        rules: AnswerRules | None = None,
     ) -> None:
         self.zone = Zone(RECORDS)
         self.observed: list[Decision] = []
@@ -63,10 +78,14 @@ class Edge:
             observe=self.observed.append,
             safe_addresses={"known.example": ("192.0.2.121",)},
             without_cname={"bare.example"},
+            rules=rules,
         )
 
     def ask(self, raw: bytes, *, transport: Transport = Transport.UDP) -> bytes | None:
         return run(self.pipeline.answer(raw, CLIENT, transport=transport))
+
+    def reply(self, raw: bytes) -> Reply:
+        return run(self.pipeline.reply(raw, CLIENT, transport=Transport.UDP))
 
 
 def test_what_is_allowed_is_answered_by_the_upstream() -> None:
@@ -334,3 +353,153 @@ def test_the_boundary_is_that_of_the_client() -> None:
     run(pipeline.answer(question("www.example"), CLIENT, transport=Transport.UDP))
 
     assert asked == [CLIENT]
+
+
+def test_the_alias_that_a_refusal_is_for_is_told() -> None:
+    edge = Edge(
+        FakeDecide({"casino.example": Block(Reason(Cause.CATEGORY_PATTERN, rule="casin", category="gambling"))})
+    )
+
+    assert extended_error(edge.ask(question("alias.example"))) == (17, "gambling: casin via casino.example")
+
+
+def test_a_public_name_that_leads_into_the_house_is_refused_with_a_word_why() -> None:
+    edge = Edge()
+
+    reply = edge.reply(question("inward.example"))
+
+    assert (read(reply.message).header.rcode, answers(reply.message), reply.ready_s) == (wire.NOERROR, [], 10)
+    code, text = extended_error(reply.message) or (0, "")
+    assert (code, text) == (15, f"a public name that leads to a private address: 192.168.1.1 ({REBINDING})")
+    assert [decision.verdict for decision in edge.observed] == [
+        Block(Reason(Cause.CATEGORY_LIST, rule="192.168.1.1", list=REBINDING))
+    ]
+    assert answers(edge.ask(question("both.example"))) == [("both.example.", "A", "192.0.2.1")]
+
+
+def test_an_inspected_profile_gets_services_without_http_3() -> None:
+    zone = Zone("www.example. 60 IN HTTPS 1 . alpn=h3,h2")
+    edge = Edge(ask=zone.ask, rules=AnswerRules(inspected={"child"}))
+
+    assert answers(edge.ask(question("www.example", "HTTPS")))[0][2] == "1 . alpn=h2"
+    edge.pipeline.swap(FakeDecide(), rules=AnswerRules())
+    assert answers(edge.ask(question("www.example", "HTTPS")))[0][2] == "1 . alpn=h3,h2"
+    assert len(zone.asked) == 1
+
+
+def test_an_answer_that_must_be_changed_and_cannot_is_a_failure() -> None:
+    async def bent(asked: bytes) -> bytes:
+        query = wire.parse_query(asked)
+        soa = wire.Record(wire.MX, 60, b"\0\1\xff\xff")
+        return wire.reply(query, answers=[soa, wire.Record(wire.A, 60, b"\xc0\xa8\1\1")])
+
+    edge = Edge(ask=bent)
+
+    assert read(edge.ask(question("www.example"))).header.rcode == wire.SERVFAIL
+    assert edge.pipeline.counters.errors == 0
+
+
+HOUSE = LocalNames.parse({"nas.home.arpa": ["192.168.1.5"], "casino.example": ["192.168.1.6"]})
+
+
+def test_a_name_of_the_house_is_answered_without_the_world_and_after_the_policy() -> None:
+    edge = Edge(blocking("casino.example"), dead, rules=AnswerRules(local_names=HOUSE))
+
+    reply = edge.reply(question("nas.home.arpa"))
+
+    assert (answers(reply.message), reply.ready_s) == ([("nas.home.arpa.", "A", "192.168.1.5")], 300)
+    assert answers(edge.ask(question("5.1.168.192.in-addr.arpa", "PTR")))[0][2] == "nas.home.arpa."
+    assert read(edge.ask(question("box.home.arpa"))).header.rcode == wire.NXDOMAIN
+    assert answers(edge.ask(question("casino.example")))[0][2] == "0.0.0.0"
+    assert len(edge.observed) == 3
+
+
+def test_our_encrypted_resolvers_are_told_where_there_are_any() -> None:
+    edge = Edge()
+    asked = question("_dns.resolver.arpa", "SVCB")
+    assert (read(edge.ask(asked)).header.rcode, answers(edge.ask(asked))) == (wire.NOERROR, [])
+
+    edge.pipeline.swap(FakeDecide(), rules=AnswerRules(designated=(Designated("dns.example", 853),)))
+
+    assert [found[:2] for found in answers(edge.ask(asked))] == [("_dns.resolver.arpa.", "SVCB")]
+    assert answers(edge.ask(question("_dns.resolver.arpa", "A"))) == []
+    assert edge.zone.asked == []
+
+
+class Objector:
+    """A second opinion that minds some names."""
+
+    def __init__(self, *minded: str) -> None:
+        self.minded = minded
+        self.judged: list[tuple[str, int]] = []
+
+    def consult(self, qname: bytes) -> Consultation:
+        return Objection(self, wire.host_of(wire.read_name(qname, 0)[0]))
+
+
+class Objection:
+    """What an objector thinks of one name."""
+
+    def __init__(self, objector: Objector, host: str) -> None:
+        self.objector = objector
+        self.host = host
+
+    async def objection_to(self, answer: Answer, /) -> str | None:
+        self.objector.judged.append((self.host, answer.rcode))
+        return "cloudflare" if self.host in self.objector.minded else None
+
+
+def test_a_second_opinion_may_object_to_what_the_policy_lets_through() -> None:
+    edge = Edge(rules=AnswerRules(consult=Objector("www.example").consult))
+
+    reply = edge.ask(question("www.example"))
+
+    assert (answers(reply)[0][2], extended_error(reply)) == (
+        "0.0.0.0",
+        (17, "category-list: www.example (second-opinion:cloudflare)"),
+    )
+    assert edge.observed[0].verdict == Block(
+        Reason(Cause.CATEGORY_LIST, rule="www.example", list="second-opinion:cloudflare")
+    )
+    assert answers(edge.ask(question("safe.example")))[0][2] == "192.0.2.120"
+
+
+def test_a_late_objection_does_not_wait_for_the_answer_to_end() -> None:
+    assert Edge().reply(question("www.example")).ready_s == 3600
+    assert Edge(rules=AnswerRules(consult=Objector().consult)).reply(question("www.example")).ready_s == 10
+
+
+def test_no_objection_is_waited_for_where_all_is_decided_or_nothing_exists() -> None:
+    objector = Objector("www.example")
+    verdicts: dict[str, Verdict] = {"casino.example": Block(GAMBLING), "www.example": Allow(Reason(Cause.ALLOW_LIST))}
+    edge = Edge(FakeDecide(verdicts), rules=AnswerRules(consult=objector.consult))
+
+    for name in ("casino.example", "www.example", "none.example", "alias.example", "localhost", "inward.example"):
+        edge.ask(question(name))
+
+    assert objector.judged == []
+
+
+def test_a_national_list_is_told_apart() -> None:
+    edge = Edge(blocking("casino.example"), rules=AnswerRules(national_lists={"ut1-gambling"}))
+
+    assert (extended_error(edge.ask(question("casino.example"))) or (0, ""))[0] == 16
+
+
+@pytest.mark.parametrize(("name", "qtype"), [("ipv4only.arpa", "A"), ("home.arpa", "DS")])
+def test_what_only_the_world_can_answer_is_asked_of_it(name: str, qtype: str) -> None:
+    edge = Edge()
+
+    assert len(answers(edge.ask(question(name, qtype)))) == 1
+    assert edge.zone.asked == [(name + ".", qtype)]
+
+
+def test_upstreams_answers_are_kept_where_they_are_told_to_be() -> None:
+    cache = AnswerCache(max_bytes=1)
+    zone = Zone(RECORDS)
+    pipeline = Pipeline(FakeDecide(), zone.ask, clock=lambda: NOON, cache=cache)
+
+    for _ in range(2):
+        run(pipeline.answer(question("www.example"), CLIENT, transport=Transport.UDP))
+
+    assert len(zone.asked) == 2

@@ -62,6 +62,20 @@ def test_where_nobody_knows_it_is_a_failure_and_never_the_engine_itself(ask: Ask
         find(safe_hosts(ask, {}), wire.A)
 
 
+@pytest.mark.parametrize("then", [dead, Zone().ask], ids=["no upstream", "no such name there"])
+def test_what_the_upstream_said_last_goes_before_the_known_addresses(then: Ask) -> None:
+    zone = Zone(f"{SAFE}. 60 IN A 192.0.2.9")
+    resolver = Resolver(zone.ask, cache=AnswerCache())
+    hosts = SafeHosts(resolver, fixed=FIXED)
+    find(hosts, wire.A)
+    find(hosts, wire.AAAA)
+
+    resolver.swap(then)
+
+    assert find(hosts, wire.A) == (["192.0.2.9"], 60)
+    assert find(hosts, wire.AAAA) == ([], 60)
+
+
 def test_a_safe_host_may_be_an_address() -> None:
     assert find(safe_hosts(dead), wire.A, "192.0.2.77")[0] == ["192.0.2.77"]
     assert find(safe_hosts(dead), wire.AAAA, "192.0.2.77")[0] == []

@@ -28,7 +28,7 @@ def test_a_special_name_does_not_exist(host: str) -> None:
 @pytest.mark.parametrize(
     "address",
     ["10.1.2.3", "172.16.0.1", "172.31.255.1", "192.168.1.1", "127.0.0.1", "169.254.1.1", "100.64.0.1", "100.127.0.1",
-     "0.0.0.1", "255.255.255.255", "192.0.2.1", "::1", "::", "fd00::1", "fe80::1", "febf::1", "2001:db8::1"],
+     "0.0.0.1", "192.0.2.1", "fd00::1", "fe80::1", "febf::1", "2001:db8::1"],
 )  # fmt: skip
 def test_a_private_address_has_no_name(address: str) -> None:
     assert local_answer(ipaddress.ip_address(address).reverse_pointer) is Local.NXDOMAIN
@@ -48,9 +48,19 @@ def test_an_ordinary_name_is_none_of_ours(host: str) -> None:
     assert local_answer(host) is None
 
 
-@pytest.mark.parametrize("host", ["resolver.arpa", "_dns.resolver.arpa", "home.arpa"])
+@pytest.mark.parametrize(
+    "host",
+    ["resolver.arpa", "_dns.resolver.arpa", "home.arpa", "10.in-addr.arpa", "168.192.in-addr.arpa", "d.f.ip6.arpa",
+     ipaddress.ip_address("255.255.255.255").reverse_pointer, ipaddress.ip_address("::1").reverse_pointer],
+)  # fmt: skip
 def test_a_name_that_exists_for_nothing_has_no_data(host: str) -> None:
     assert local_answer(host) is Local.NODATA
+
+
+@pytest.mark.parametrize("host", ["home.arpa", "10.in-addr.arpa"])
+def test_who_validates_may_ask_the_parent_that_an_empty_zone_is_unsigned(host: str) -> None:
+    assert local_answer(host, wire.DS) is None
+    assert local_answer("x." + host, wire.DS) is Local.NXDOMAIN
 
 
 @pytest.mark.parametrize("host", ["localhost", "x.localhost"])

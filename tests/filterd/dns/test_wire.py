@@ -176,6 +176,18 @@ def test_only_a_client_with_edns_is_told_extended_errors() -> None:
     assert read(reply).ar == []
 
 
+def test_the_text_of_an_extended_error_is_no_reason_to_truncate() -> None:
+    long = ".".join(["x" * 49] * 5)
+    error = ExtendedError(17, "ñ" * 120)
+    tight, roomy = (
+        wire.reply(parse_query(question(long, edns=size)), authority=[wire.soa_record(ttl=10)], error=error)
+        for size in (512, 1232)
+    )
+
+    assert (len(tight) <= 512, extended_error(tight)) == (True, (17, ""))
+    assert extended_error(roomy) == error
+
+
 def test_an_rcode_above_15_is_split_between_header_and_opt() -> None:
     reply = read(wire.reply(parse_query(question("example.com")), rcode=wire.BADVERS))
 
