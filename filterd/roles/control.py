@@ -71,13 +71,19 @@ class ControlRole:
             notices=self._notices,
         )  # fmt: skip
         self._desk = self._set_up_desk()
-        self._server = ControlServer(make_app(rows(self._desk), self._desk.gate.is_adult))
+        server = ControlServer(make_app(rows(self._desk), self._desk.gate.is_adult))
+        self._servers = [(server, [self._api])]
+        if metrics := [b.socket for b in sockets if b.handed.mode == "metrics"]:
+            from filterd.control.metrics import make_metrics_app  # here: few want it, and it takes memory
+
+            self._servers.append((ControlServer(make_metrics_app(self._service.status)), metrics))
         self._updates = Updates(update_by_command(own_command(), config))
 
     async def start(self, tasks: asyncio.TaskGroup) -> None:
         """Serve."""
         asyncio.get_running_loop().add_reader(self._feed.fileno(), self._take)
-        tasks.create_task(self._server.serve(sockets=[self._api]))
+        for server, sockets in self._servers:
+            tasks.create_task(server.serve(sockets=sockets))
         self._updating = tasks.create_task(self._updates.run(lambda: self._assembly))
 
     async def reload(self) -> None:
@@ -89,7 +95,8 @@ class ControlRole:
     async def stop(self) -> None:
         """End."""
         self._updating.cancel()
-        self._server.should_exit = True
+        for server, _ in self._servers:
+            server.should_exit = True
 
     def _read(self, config: Path | None = None) -> Assembly:
         settings, path = load(config or self._config)

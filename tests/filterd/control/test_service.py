@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from filterd.activity.feed import Counted, Event, RoleState, encode
+from filterd.activity.feed import Batch, Counted, Event, RoleState, encode
 from filterd.control.messages import DatabaseStatus, Status
 from filterd.control.service import Service, list_status
 from filterd.lists.model import Dropped, Meta, Part, State
@@ -34,6 +34,20 @@ def test_decisions_are_counted_by_action_and_category() -> None:
     assert (status.queries, status.blocked) == (3, 2)
     assert status.blocked_by_category == {"gambling": 2}
     assert status.by_stage == {"query": 2, "request": 1}
+
+
+def test_decisions_that_come_together_count_each_as_often_as_it_happened() -> None:
+    again = Event("block", "child", "a.example", 2.0, "query", cause="category-list", category="gambling", count=9)
+    status = told(Batch((BLOCK, again)), BLOCK)
+
+    assert (status.queries, status.blocked) == (11, 11)
+    assert status.blocked_by_category == {"gambling": 11}
+
+
+def test_the_last_counters_of_dns_are_told() -> None:
+    status = told(Counted("dns", counters={"queries": 5}), Counted("dns", dropped=1, counters={"queries": 9}))
+
+    assert (status.dns, status.uncounted) == ({"queries": 9}, 1)
 
 
 def test_a_role_s_last_word_is_its_state_and_a_problem_is_told() -> None:
