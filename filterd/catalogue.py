@@ -15,6 +15,7 @@ import msgspec
 
 from filterd.policy.domains import InvalidHost, is_address, normalise_host
 from filterd.policy.model import GUARD_PLATFORM, GUARD_SITE, AgeBand, Category, Rule, RuleList
+from filterd.policy.networks import SPECIAL, Network, NetworkSet, parse_network
 
 LANGUAGES = ("es", "gn", "en", "pt")
 TEST_DOMAIN = "prueba.home.arpa"  # RFC 8375: home.arpa is for homes, so these names are nobody's
@@ -45,14 +46,35 @@ class Catalogue:
     hosting_parents: frozenset[str]  # names under which anybody may publish
 
     def shipped_lists(self) -> Iterator[RuleList]:
-        """Yield each category's own list, its test name first.
+        """Yield each category's own list, its test name first, the addresses that some have last.
 
         Raises:
-            CatalogueError: a line is not a domain, or a file is missing.
+            CatalogueError: a line is not a domain or address, or a file is missing.
         """
         for category in self.categories.values():
             names = _read_names(self.folder / category.id / "domains.txt")
-            yield _rule_list(f"shipped-{category.id}", category.id, (category.test_name, *names))
+            addresses = map(str, self.addresses(category.id))
+            yield _rule_list(f"shipped-{category.id}", category.id, (category.test_name, *names, *addresses))
+
+    def addresses(self, category: str) -> tuple[Network, ...]:
+        """Return the addresses and networks that *category* comes with, if any.
+
+        Raises:
+            CatalogueError: a line is no address.
+        """
+        path = self.folder / category / "addresses.txt"
+        return _read_networks(path) if path.is_file() else ()
+
+    def shared_hosting(self) -> NetworkSet:
+        """Return where sites of many people share an address, so that none may be blocked by it.
+
+        The shipped addresses are not among them: whoever wrote those down has seen to it that they serve one purpose.
+
+        Raises:
+            CatalogueError: a line is no address, or the file is missing.
+        """
+        own = [network for category in self.categories for network in self.addresses(category)]
+        return NetworkSet(_read_networks(self.folder / "shared-hosting.txt"), apart_from=own)
 
     def guard_lists(self) -> Iterator[RuleList]:
         """Yield the lists of what must stay open: the sites, then the platforms.
@@ -187,6 +209,23 @@ def _read_names(path: Path, *, whole_registries: bool = False) -> tuple[str, ...
     return tuple(names)
 
 
+def _read_networks(path: Path) -> tuple[Network, ...]:
+    """Return the addresses and networks in *path*, one a line, ``#`` before a comment."""
+    networks = []
+    for number, line in enumerate(_read(path).splitlines(), 1):
+        entry = line.partition("#")[0].strip()
+        if not entry:
+            continue
+        try:
+            network = parse_network(entry)
+        except ValueError as error:
+            raise _no_address(path, number, entry) from error
+        if network.is_too_wide or SPECIAL.touches(network):
+            raise _no_address(path, number, entry)
+        networks.append(network)
+    return tuple(networks)
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
@@ -203,6 +242,12 @@ def _rule_list(list_id: str, category: str, names: tuple[str, ...]) -> RuleList:
 def _no_domain(path: Path, number: int, entry: str) -> CatalogueError:
     return CatalogueError(
         f"{path}: line {number}: {entry!r} is not a domain; write one domain a line, comments after #"
+    )
+
+
+def _no_address(path: Path, number: int, entry: str) -> CatalogueError:
+    return CatalogueError(
+        f"{path}: line {number}: {entry!r} is no public address or network; write one a line, as in 192.0.2.0/24"
     )
 
 

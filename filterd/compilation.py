@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from filterd.database import layout, store
+from filterd.database.addresses import blocked_networks, write_address_set
 from filterd.database.build import BuildReport, build_database
 from filterd.database.layout import DatabaseError
 from filterd.database.reader import Database
@@ -17,6 +18,7 @@ from filterd.lists.store import Store
 from filterd.policy.model import RuleList
 from filterd.shipped import Shipped
 
+ADDRESS_CATEGORY = "anonymizers"  # whose addresses a firewall can keep everybody from
 _INPUTS = "inputs"  # what the current generation was built from; written last, so that watching it is enough
 
 
@@ -34,6 +36,11 @@ class Compilation:
     def stamp(self) -> Path:
         """The file whose change says that there is a new generation."""
         return self.folder / _INPUTS
+
+    @property
+    def address_set(self) -> Path:
+        """The file for a firewall: the addresses of anonymizers, one prefix a line; new at each compilation."""
+        return self.folder / f"{ADDRESS_CATEGORY}.txt"
 
     def open(self) -> tuple[Database, list[str]]:
         """Return the best database there is, building one where there is none, and what is wrong with newer ones.
@@ -57,7 +64,7 @@ class Compilation:
             found, problems = store.open_best(self.folder) if same else (None, [])
         except (OSError, UnicodeDecodeError, DatabaseError):
             return False
-        return found is not None and not problems
+        return found is not None and not problems and self.address_set.is_file()
 
     def compile(self) -> BuildReport:
         """Build a new generation from the shipped categories and the last good copies of the lists.
@@ -66,10 +73,19 @@ class Compilation:
             DatabaseError: it could not be built or written; the generation before it stays.
         """
         fingerprint = self._fingerprint()
-        report = store.publish(self.folder, lambda path: build_database(self._all(), path, built=datetime.now(UTC)))
+        built, shared = datetime.now(UTC), self._shipped.catalogue.shared_hosting()
+        report = store.publish(self.folder, lambda path: build_database(self._all(), path, built=built, shared=shared))
+        self._write_addresses()
         with _whole_or_not(self.stamp) as file:
             file.write_text(fingerprint, encoding="ascii")
         return report
+
+    def _write_addresses(self) -> None:
+        found, problems = store.open_best(self.folder)
+        if found is None:
+            raise DatabaseError("; ".join(problems))
+        networks = blocked_networks(found, ADDRESS_CATEGORY)
+        write_address_set(self.address_set, ADDRESS_CATEGORY, networks, built=found.built)
 
     def _all(self) -> Iterator[RuleList]:
         yield from self._shipped.catalogue.guard_lists()

@@ -55,4 +55,5 @@ def judge_context(shipped: Shipped) -> JudgeContext:
         words=parse_words(words.read_text(encoding="utf-8").splitlines()),
         unguarded=BEYOND_THE_GUARD,
         optional=frozenset(c.id for c in catalogue.categories.values() if c.optional),
+        shared=catalogue.shared_hosting(),
     )

@@ -21,13 +21,17 @@ from typing import IO
 
 from filterd.database import layout
 from filterd.database.layout import APEX, BELOW, DatabaseError, Header, Source
+from filterd.database.networks import pack_networks
 from filterd.database.trie import StaticTrie, build_trie
 from filterd.policy.domains import is_address
-from filterd.policy.model import Rule, RuleList
+from filterd.policy.model import Effect, Rule, RuleList
+from filterd.policy.networks import Network, NetworkSet, is_network, parse_network
 
 Entry = tuple[int, int, int]  # index of the source, effect, APEX | BELOW: the fields of layout.ENTRY
 
 _BATCH = 1 << 14
+_NOTHING = NetworkSet()
+_EXAMPLES = 20
 _batch_head = struct.Struct("=HBBI")  # an entry; the length of the keys that it holds for
 
 
@@ -36,14 +40,19 @@ class BuildReport:
     """What went into a database."""
 
     path: Path
-    names: int  # distinct domains, addresses and URLs
+    names: int  # distinct domains and URLs
+    networks: int  # distinct addresses and networks
     size: int  # bytes
     sources: tuple[Source, ...]  # with the number of rules that each gave
     unusable: int  # rules left out, for they cover nothing that a client could ask for
+    shared: int  # addresses and networks left out, for other people's sites live there too
+    shared_examples: tuple[str, ...]
 
 
-def build_database(lists: Iterable[RuleList], path: Path, *, built: datetime) -> BuildReport:
-    """Compile *lists* into *path*, which appears whole or not at all.
+def build_database(
+    lists: Iterable[RuleList], path: Path, *, built: datetime, shared: NetworkSet = _NOTHING
+) -> BuildReport:
+    """Compile *lists* into *path*, which appears whole or not at all; no address in *shared* is ever blocked.
 
     Lists of the same id and category are one list. What *lists* raises while it streams passes through.
 
@@ -51,15 +60,16 @@ def build_database(lists: Iterable[RuleList], path: Path, *, built: datetime) ->
         DatabaseError: the file cannot be written.
     """
     with _unnamed_file(path) as waiting:
-        intake = _Intake(path, waiting)
-        trie = build_trie(intake.take(lists))
         sets = _SetTable()
+        intake = _Intake(path, waiting, sets, shared)
+        trie = build_trie(intake.take(lists))
         index = _fill_index(trie, intake.stored(), sets)
         sources = tuple(intake.sources.values())
-        sections = (trie.tobytes(), index.tobytes(), sets.pack())
+        sections = (trie.tobytes(), index.tobytes(), sets.pack(), pack_networks(intake.networks))
         header = Header(
             built=built,
             names=len(trie),
+            networks=len(intake.networks),
             sets=len(sets),
             index_width=index.itemsize,
             lengths=tuple(map(len, sections)),
@@ -67,7 +77,16 @@ def build_database(lists: Iterable[RuleList], path: Path, *, built: datetime) ->
         )
         with _writing(path):
             size = _write(path, header, sections)
-    return BuildReport(path, len(trie), size, sources, intake.unusable)
+    return BuildReport(
+        path,
+        names=len(trie),
+        networks=len(intake.networks),
+        size=size,
+        sources=sources,
+        unusable=intake.unusable,
+        shared=intake.shared,
+        shared_examples=tuple(intake.shared_examples),
+    )
 
 
 @contextmanager
@@ -90,6 +109,11 @@ class _Intake:
 
     path: Path
     waiting: IO[bytes]
+    sets: _SetTable
+    crowd: NetworkSet  # where sites of many people share an address
+    networks: dict[Network, int] = field(default_factory=dict)  # with the number of the set of each
+    shared: int = 0
+    shared_examples: list[str] = field(default_factory=list)
     sources: dict[tuple[str, str], Source] = field(default_factory=dict)
     unusable: int = 0
 
@@ -102,6 +126,9 @@ class _Intake:
             rules = 0
             batches: dict[Entry, list[str]] = {}
             for rule in rule_list.rules:
+                if _speaks_of_addresses(rule):
+                    rules += self._take_network(rule, number)
+                    continue
                 key, cover = _key(rule)
                 if not cover:
                     self.unusable += 1
@@ -116,6 +143,20 @@ class _Intake:
             for entry, batch in batches.items():
                 self._store(entry, batch)
             self.sources[name] = replace(source, rules=source.rules + rules)
+
+    def _take_network(self, rule: Rule, source: int) -> bool:
+        """Take in *rule*, which names an address or a network; return whether it counts."""
+        network = _network(rule)
+        if network is None:
+            self.unusable += 1
+            return False
+        if rule.effect is not Effect.EXCEPT and self.crowd.touches(network):
+            self.shared += 1
+            if len(self.shared_examples) < _EXAMPLES:
+                self.shared_examples.append(rule.domain)
+            return False
+        self.networks[network] = self.sets.add(self.networks.get(network, 0), (source, rule.effect, APEX))
+        return True
 
     def _store(self, entry: Entry, keys: list[str]) -> None:
         packed = "\n".join(keys).encode()
@@ -136,6 +177,23 @@ def _describe(rule_list: RuleList) -> Source:
     return Source(rule_list.id, rule_list.category, rule_list.source, rule_list.licence, rule_list.date, rules=0)
 
 
+def _speaks_of_addresses(rule: Rule) -> bool:
+    # First what tells nearly every name apart at no cost; a URL on an address is found by its host like any other.
+    domain = rule[0]
+    if domain[-1:] > "9" and ":" not in domain:
+        return False
+    return is_network(domain) or (rule[1] is None and is_address(domain))
+
+
+def _network(rule: Rule) -> Network | None:
+    """Return what *rule* names, ``None`` where it cannot be blocked."""
+    try:
+        network = parse_network(rule.domain)
+    except ValueError:
+        return None
+    return None if network.is_too_wide or not rule.apex or rule.path is not None else network
+
+
 def _key(rule: Rule) -> tuple[str, int]:
     """Return the key of *rule* and which names under it the rule covers; 0 where it covers none.
 
@@ -148,7 +206,7 @@ def _key(rule: Rule) -> tuple[str, int]:
         key += path
         cover = APEX | BELOW if path[:1] == "/" else 0  # the reader asks for a URL's entry only where it applies
     else:
-        cover = (APEX if apex else 0) | (BELOW if below and not is_address(domain) else 0)
+        cover = (APEX if apex else 0) | (BELOW if below else 0)
     # Control characters, lone surrogates: no request holds them unescaped.
     return (key, cover) if domain and key.isprintable() else (key, 0)
 
@@ -199,7 +257,7 @@ def _fill_index(trie: StaticTrie, stored: Iterable[tuple[Entry, list[str]]], set
     return array(layout.INDEX_FORMATS[width], index)
 
 
-def _write(path: Path, header: Header, sections: tuple[bytes, bytes, bytes]) -> int:
+def _write(path: Path, header: Header, sections: tuple[bytes, ...]) -> int:
     """Write the database beside *path*, put it in its place and return its size."""
     packed_header = layout.pack_header(header)
     body = [packed_header]

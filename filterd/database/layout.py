@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 MAGIC = b"\x89FDB\r\n\x1a\n"  # as PNG's: a transfer in text mode changes it
-VERSION = 1
+VERSION = 2
 MACHINE = f"{sys.byteorder}-{struct.calcsize('P') * 8}"  # the trie library writes the machine's own words
 ALIGNMENT = 8  # the trie's vectors hold 64-bit words
 
@@ -53,10 +53,11 @@ class Header:
     """What a database says about itself."""
 
     built: datetime
-    names: int  # distinct keys: domains, addresses and URLs
+    names: int  # distinct keys of the trie: domains and URLs
+    networks: int  # distinct addresses and networks
     sets: int
     index_width: int
-    lengths: tuple[int, ...]  # of the sections in bytes: trie, index, sets
+    lengths: tuple[int, ...]  # of the sections in bytes: trie, index, sets, networks
     sources: tuple[Source, ...]
     machine: str = MACHINE
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import mmap
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from io import FileIO
 from pathlib import Path
@@ -17,8 +18,10 @@ from typing import NamedTuple, Self
 
 from filterd.database import layout
 from filterd.database.layout import APEX, BELOW, DatabaseError, Header, Preamble, Source
+from filterd.database.networks import NetworkTable
 from filterd.database.trie import map_trie
 from filterd.policy.model import Effect, Match
+from filterd.policy.networks import BITS, Network, address_number
 
 _BUILD_ANEW = "build it anew with `filterd compile`"
 _CHUNK = 1 << 18
@@ -38,7 +41,19 @@ class _Record(NamedTuple):
 class Database:
     """A mapped category database; a `model.Names`. Lives on, unchanged, when its file is replaced or removed."""
 
-    __slots__ = ("_index", "_mapped", "_prefixes", "_sets", "_sets_section", "_trie", "digest", "header", "path")
+    __slots__ = (
+        "_index",
+        "_mapped",
+        "_networks",
+        "_prefixes",
+        "_sets",
+        "_sets_section",
+        "_trie",
+        "digest",
+        "has_addresses",
+        "header",
+        "path",
+    )
 
     def __init__(self, path: Path, mapped: memoryview, header: Header, preamble: Preamble) -> None:
         """Take *mapped*, a whole file that has been checked; use `open`."""
@@ -47,10 +62,12 @@ class Database:
         self.digest = preamble.digest.hex()
         self._mapped = mapped
         start = layout.PREAMBLE_SIZE + preamble.header_length
-        trie, index, self._sets_section = _sections(mapped, start, header.lengths)
+        trie, index, self._sets_section, networks = _sections(mapped, start, header.lengths)
         self._trie = map_trie(trie)
         self._prefixes = self._trie.iter_prefixes_with_ids
         self._index = index.cast(layout.INDEX_FORMATS[header.index_width])
+        self._networks = NetworkTable(networks, header.networks)
+        self.has_addresses = header.networks > 0  # else no address needs to be asked for
         self._sets: dict[int, tuple[_Record, ...]] = {}  # those that have been met, decoded
 
     @classmethod
@@ -84,26 +101,34 @@ class Database:
 
     @property
     def names(self) -> int:
-        """How many domains, addresses and URLs it holds."""
-        return self.header.names
+        """How many domains, addresses, networks and URLs it holds."""
+        return self.header.names + self.header.networks
+
+    def networks(self) -> Iterator[tuple[Network, Match]]:
+        """Yield every entry for an address or a network, exceptions too, by address."""
+        for network, number in self._networks:
+            for record in reversed(self._decode(number)):
+                match = Match(str(network), network.prefix_length, record.category, record.list, record.effect)
+                yield network, match
 
     def find(self, host: str, path: str | None = None, /) -> Sequence[Match]:
         """Return every entry that covers *host* (and *path*, with its query), most specific first.
 
         A list's exceptions are applied and not returned. Where two entries are as specific, the list given first
-        to the compiler stands first. *host* is normalised.
+        to the compiler stands first. *host* is normalised. What covers an address (it, its networks, URLs on it) is as
+        deep as its prefix is long.
         """
         key = host[::-1] + "."
-        size = len(key)
         matches: list[Match] = []  # least specific first, as the trie meets them
-        excepted: list[tuple[str, str]] = []
+        excepted: list[tuple[str, str]] | None = None
         for entry, at in self._prefixes(key) if path is None else self._url_prefixes(key, path):
-            needed = APEX if len(entry) == size else BELOW
+            needed = APEX if len(entry) == len(key) else BELOW
             number = self._index[at]
             for cover, category, list_id, effect in self._sets.get(number) or self._decode(number):
                 if not cover & needed:
                     continue
                 if effect is _EXCEPT:
+                    excepted = excepted or []
                     excepted.append((list_id, category))
                     continue
                 if "/" in entry:
@@ -112,11 +137,34 @@ class Database:
                     rule, depth = entry[-2::-1], entry.count(".")
                 shown = rule if cover & APEX else "*." + rule
                 matches.append(_new(Match, (shown, depth, category, list_id, effect)))
+        # Only now, so that a name that is found pays nothing for addresses: the trie knows those by their URLs only.
+        if not matches or path is not None:
+            if key[0] < ":" or ":" in host:
+                with suppress(ValueError):  # a name that ends in a digit
+                    return self._find_address(address_number(host), key, path)
+            if not matches:
+                return matches
         if len(matches) > 1:
             matches.reverse()
-        if excepted:
-            return [m for m in matches if m.effect is Effect.IMPORTANT or (m.list, m.category) not in excepted]
-        return matches
+        return _without(matches, excepted) if excepted else matches
+
+    def _find_address(self, address: int, key: str, path: str | None) -> list[Match]:
+        """Return what covers *address*, which is the host of *key*, and *path* on it, most specific first."""
+        found: list[tuple[str, int, int]] = []  # rule, depth, number of the set
+        if path is not None:
+            entries = list(self._url_prefixes(key, path))[::-1]
+            depth = Network(address, BITS).prefix_length + 1
+            found += ((_read_url(entry)[0], depth, self._index[at]) for entry, at in entries)
+        found += ((str(network), network.prefix_length, number) for network, number in self._networks.covering(address))
+        matches: list[Match] = []
+        excepted: list[tuple[str, str]] = []
+        for rule, depth, number in found:
+            for record in reversed(self._sets.get(number) or self._decode(number)):
+                if record.effect is _EXCEPT:
+                    excepted.append((record.list, record.category))
+                else:
+                    matches.append(Match(rule, depth, record.category, record.list, record.effect))
+        return _without(matches, excepted)
 
     def _url_prefixes(self, key: str, path: str) -> Iterator[tuple[str, int]]:
         """Yield the entries that cover the host of *key* and those that cover *path* on it, least specific first."""
@@ -153,7 +201,9 @@ class Database:
         if hashlib.sha256(self._mapped[layout.PREAMBLE_SIZE :]).hexdigest() != self.digest:
             raise DatabaseError(f"{self.path}: damaged: its digest differs; {_BUILD_ANEW}")
         consistent = (
-            len(self._trie) == len(self._index) == self.header.names and max(self._index, default=0) < self.header.sets
+            len(self._trie) == len(self._index) == self.header.names
+            and max(self._index, default=0) < self.header.sets
+            and self._networks.is_sound(self.header.sets)
         )
         if not consistent:
             raise DatabaseError(f"{self.path}: damaged: its sections disagree; {_BUILD_ANEW}")
@@ -162,6 +212,11 @@ class Database:
                 self._decode(number)
         except (IndexError, ValueError, struct.error) as error:
             raise DatabaseError(f"{self.path}: damaged: unknown source or effect; {_BUILD_ANEW}") from error
+
+
+def _without(matches: list[Match], excepted: Collection[tuple[str, str]]) -> list[Match]:
+    """Return *matches* without those of the lists and categories that except the name."""
+    return [m for m in matches if m.effect is Effect.IMPORTANT or (m.list, m.category) not in excepted]
 
 
 def _sections(mapped: memoryview, start: int, lengths: Iterable[int]) -> Iterator[memoryview]:

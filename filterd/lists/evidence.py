@@ -11,6 +11,7 @@ from filterd.lists.model import Fault
 from filterd.lists.suffixes import PublicSuffixes, load_public_suffixes
 from filterd.lists.words import NO_WORDS, Words
 from filterd.policy.model import GUARD_PLATFORM, GUARD_SITE
+from filterd.policy.networks import NetworkSet
 
 # The guard never opens these (contract, order of precedence, clause 6): the danger does not ask what a host is for.
 UNGUARDED = frozenset({"anonymizers", "malware", "phishing"})
@@ -31,6 +32,7 @@ class JudgeContext:
             every registry.
         memberships: names of our own category lists, each with its categories.
         words: words that speak for a name.
+        shared: where sites of many people share an address.
         unguarded: categories that the guard never opens.
         optional: categories outside the decree; being in one is harmless in itself.
     """
@@ -40,6 +42,7 @@ class JudgeContext:
     hosting_parents: Set[str] = frozenset()
     memberships: Mapping[str, Set[str]] = field(default_factory=dict)
     words: Words = NO_WORDS
+    shared: NetworkSet = field(default_factory=NetworkSet)
     unguarded: Set[str] = UNGUARDED
     optional: Set[str] = OPTIONAL
     suffixes: PublicSuffixes = field(default_factory=load_public_suffixes)
@@ -50,7 +53,7 @@ class JudgeContext:
         members = (f"{name} {' '.join(sorted(of))}" for name, of in self.memberships.items())
         for names in (self.sites, self.platforms, self.hosting_parents, members, self.unguarded, self.optional):
             digest.update("\n".join(sorted(names)).encode() + b"\0")
-        digest.update(repr(self.words).encode())
+        digest.update(repr(self.words).encode() + self.shared.digest())
         return digest.hexdigest()[:16]
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from urllib.request import url2pathname
 import httpx
 
 from filterd import __version__
+from filterd.lists.connections import Connections
 from filterd.lists.model import ListError
 from filterd.lists.partial import Partial
 
@@ -76,6 +78,9 @@ class Fetcher(Protocol):
             ListError: it could not be had.
         """
 
+    def stop(self) -> None:
+        """End the fetches that are under way, for good; they raise."""
+
 
 class Downloader:
     """Fetches ``https:``, ``http:`` and ``file:`` addresses; unfinished downloads wait in *partials*."""
@@ -86,12 +91,14 @@ class Downloader:
         *,
         limits: FetchLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
-        pause: Callable[[float], None] = time.sleep,
+        pause: Callable[[float], object] | None = None,
     ) -> None:
         self._partials = partials
         self._limits = limits or FetchLimits()
         self._clock = clock
-        self._pause = pause
+        self._stopped = threading.Event()
+        self._pause = pause or self._stopped.wait
+        self._connections = Connections()
         timeout = httpx.Timeout(self._limits.read_s, connect=self._limits.connect_s)
         self._client = httpx.Client(
             timeout=timeout,
@@ -112,6 +119,11 @@ class Downloader:
         """Close the connections."""
         self._client.close()
 
+    def stop(self) -> None:
+        """End the downloads that are under way, for good: what they wait for may take half a minute to time out."""
+        self._stopped.set()
+        self._connections.shut()
+
     def fetch(self, url: str, *, known: Validators | None, on_bytes: OnBytes) -> Fetched | Unchanged:
         """Return what is at *url*, or that it is what *known* names.
 
@@ -130,7 +142,7 @@ class Downloader:
             try:
                 return self._try(_Try(url, known, partial, deadline, on_bytes))
             except _PassingError as error:
-                if last or self._clock() + pause_s > deadline:
+                if last or self._stopped.is_set() or self._clock() + pause_s > deadline:
                     raise ListError(f"{url}: {error}") from error
             except OSError as error:
                 partial.discard()
@@ -143,7 +155,8 @@ class Downloader:
         url = job.url
         for _ in range(self._limits.redirects + 1):
             try:
-                with self._client.stream("GET", url, headers=job.headers()) as response:
+                extensions = {"trace": self._connections.watch}
+                with self._client.stream("GET", url, headers=job.headers(), extensions=extensions) as response:
                     if response.status_code not in _REDIRECTS:
                         return self._take(job, response)
                     url = _redirected(url, response.headers.get("Location", ""))

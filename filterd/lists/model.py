@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -42,7 +42,9 @@ class Fault(enum.StrEnum):
 
     PUBLIC_SUFFIX = "public-suffix"  # nobody's own: all of .com, of gob.mx
     SHARED_HOST = "shared-host"  # a host of strangers' sites: a blog host, an app host
-    PRIVATE_ADDRESS = "private-address"
+    PRIVATE_ADDRESS = "private-address"  # of one machine or network only, or no host's
+    TOO_WIDE = "too-wide"  # a network larger than anything that a list can be about
+    SHARED_ADDRESS = "shared-address"  # where sites of many people share an address
     GUARD_SITE = "guard-site"
     GUARD_PLATFORM = "guard-platform"
     INSTITUTION = "institution"  # registered under gov, edu, gob.mx …
@@ -56,6 +58,10 @@ class Fault(enum.StrEnum):
 
 # Evidence that a careful list may be right against: it counts only where the source has shown that it is not careful.
 HELD = frozenset({Fault.BELOW_GUARD, Fault.BELOW_INSTITUTION, Fault.BENIGN_LIST, Fault.WORDS})
+
+
+# What says nothing against a source: that a resolver stands at a large host is true, we only cannot block it there.
+BLAMELESS = HELD | {Fault.SHARED_ADDRESS}
 
 
 @dataclass(slots=True)
@@ -127,6 +133,16 @@ class Meta:
     def count(self) -> int:
         """The rules in use."""
         return sum(part.count for part in self.parts)
+
+    @property
+    def skipped(self) -> dict[str, SkippedLines]:
+        """The lines that gave no rule, by reason, most often first, over all parts; the example is the first part's."""
+        total: dict[str, SkippedLines] = {}
+        for part in self.parts:
+            for reason, lines in part.skipped.items():
+                before = total.get(reason)
+                total[reason] = replace(before, count=before.count + lines.count) if before else lines
+        return dict(sorted(total.items(), key=lambda item: -item[1].count))
 
 
 class Outcome(enum.StrEnum):

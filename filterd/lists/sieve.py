@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Iterator
 
 from filterd.lists.evidence import Grounds, JudgeContext
-from filterd.lists.model import HELD, Dropped, Fault
+from filterd.lists.model import BLAMELESS, HELD, Dropped, Fault
 from filterd.policy.domains import is_address
 from filterd.policy.model import Effect, Rule
+from filterd.policy.networks import SPECIAL, is_network, parse_network
 
 # A URL rule speaks of one page. On a shared host, or a platform, that is as it should be (contract, clause 6); on a
 # guarded site it is held back.
@@ -29,12 +29,13 @@ class Sieve:
         self._grounds = grounds
         self._suffixes = context.suffixes
         self._words = context.words
+        self._shared = context.shared
         self.guarded = grounds.guarded
 
     @property
     def clear_faults(self) -> int:
         """How many names were wrong beyond dispute: what makes a source doubtful."""
-        return sum(dropped.count for fault, dropped in self.dropped.items() if fault not in HELD)
+        return sum(dropped.count for fault, dropped in self.dropped.items() if fault not in BLAMELESS)
 
     def sift(self, rules: Iterable[Rule]) -> Iterator[Rule]:
         """Yield those of *rules* that nothing speaks against."""
@@ -81,8 +82,8 @@ class Sieve:
     def _odd_fault(self, rule: Rule, parent: str) -> Fault | None:
         """Return what is wrong with a single label, an address or a name right below a suffix."""
         domain = rule.domain
-        if is_address(domain):
-            return None if ipaddress.ip_address(domain).is_global else Fault.PRIVATE_ADDRESS
+        if is_network(domain) or is_address(domain):
+            return self._address_fault(domain)
         if not parent:
             return Fault.PUBLIC_SUFFIX
         if domain in self._suffixes.exceptions:
@@ -91,6 +92,14 @@ class Sieve:
         if fault is Fault.BELOW_GUARD and self._words.speak_against(domain[: -len(parent)]):
             return None
         return fault
+
+    def _address_fault(self, domain: str) -> Fault | None:
+        network = parse_network(domain)
+        if network.is_too_wide:
+            return Fault.TOO_WIDE
+        if SPECIAL.touches(network):
+            return Fault.PRIVATE_ADDRESS
+        return Fault.SHARED_ADDRESS if self._shared.touches(network) else None
 
     def _words_fault(self, domain: str) -> Fault | None:
         return Fault.WORDS if self._words.speak_for(domain, self._suffixes) else None

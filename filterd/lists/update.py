@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Subscriptions brought up to date: fetched side by side, judged one after the other."""
+"""Subscriptions brought up to date: fetched side by side, judged one after the other as they come."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from datetime import datetime
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from filterd.lists.store import Store
 from filterd.policy.model import GUARD_SITE
 
 _AT_ONCE = 4
+_LAST = 2
 _Fetch = Fetched | Unchanged | ListError
 
 
@@ -52,26 +54,51 @@ class Updater:
         wanted = list(subscriptions)
         with self.store.locked():
             digest = self.context.digest()
-            fetched = self._fetch_all(wanted, "" if accept_shrunk else digest)
+            waiting = sorted(wanted, key=_turn)
+            results: dict[str, UpdateResult] = {}
+            fetched: dict[str, _Fetch] = {}
             try:
-                # What is benign first: it bears on the others. A whole tree brings some of its own.
-                ordered = sorted(wanted, key=lambda s: (s.category != GUARD_SITE, s.category != ALL_CATEGORIES))
-                results = {
-                    s.id: self._settle(s, fetched[s.url], digest=digest, accept_shrunk=accept_shrunk) for s in ordered
-                }
+                with contextlib.closing(self._fetch_all(wanted, "" if accept_shrunk else digest)) as fetching:
+                    for url, came in fetching:
+                        fetched[url] = came
+                        for ready in self._ready(waiting, fetched):
+                            waiting.remove(ready)
+                            results[ready.id] = self._settle(
+                                ready, fetched[ready.url], digest=digest, accept_shrunk=accept_shrunk
+                            )
             finally:
                 for came in fetched.values():
-                    if isinstance(came, Fetched):
-                        came.discard()
+                    _discard(came)
         return [results[s.id] for s in wanted]
 
-    def _fetch_all(self, wanted: Sequence[Subscription], digest: str) -> dict[str, _Fetch]:
+    def _ready(self, waiting: Iterable[Subscription], fetched: Mapping[str, _Fetch]) -> list[Subscription]:
+        """Return those of *waiting*, in their turn, that have come and need not wait for what bears on them.
+
+        A list with a copy from before is not waited for: that speaks for it, and one slow server delays nobody.
+        """
+        awaited = [s for s in waiting if s.url not in fetched and self.store.read_meta(s.id) is None]
+        first = min(map(_turn, awaited), default=_LAST)
+        return [s for s in waiting if s.url in fetched and _turn(s) <= first]
+
+    def _fetch_all(self, wanted: Sequence[Subscription], digest: str) -> Generator[tuple[str, _Fetch]]:
+        """Yield each address with what came of it, as it comes; whoever stops listening stops the rest."""
         by_url: dict[str, list[Subscription]] = {}
         for subscription in wanted:
             by_url.setdefault(subscription.url, []).append(subscription)
-        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="lists") as pool:
-            jobs = {url: pool.submit(self._fetch, url, self._known(readers, digest)) for url, readers in by_url.items()}
-            return {url: job.result() for url, job in jobs.items()}
+        pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="lists")
+        jobs: dict[Future[_Fetch], str] = {}
+        try:
+            for url, readers in by_url.items():
+                jobs[pool.submit(self._fetch, url, self._known(readers, digest))] = url
+            for job in as_completed(list(jobs)):
+                yield jobs.pop(job), job.result()
+        finally:
+            if jobs:  # Ctrl-C, or an error: nobody will read what is still on its way
+                self.fetcher.stop()
+            pool.shutdown(cancel_futures=True)
+            for job in jobs:
+                if not job.cancelled() and job.exception() is None:
+                    _discard(job.result())
 
     def _fetch(self, url: str, known: Validators | None) -> _Fetch:
         def on_bytes(received: int, total: int | None) -> None:
@@ -184,6 +211,16 @@ class Updater:
         except ListError as full:  # a full disk must not hide what went wrong first
             error = f"{error}; {full}" if str(full) not in error else error
         return UpdateResult(subscription.id, outcome, meta, error)
+
+
+def _turn(subscription: Subscription) -> int:
+    """Return when *subscription* is judged: what is benign first, as it bears on the others; a tree brings some."""
+    return {GUARD_SITE: 0, ALL_CATEGORIES: 1}.get(subscription.category, _LAST)
+
+
+def _discard(came: _Fetch) -> None:
+    if isinstance(came, Fetched):
+        came.discard()
 
 
 def _new_meta(subscription: Subscription) -> Meta:

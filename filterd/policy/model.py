@@ -30,6 +30,22 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True)
+class PageView:
+    """What a reader sees of a page. In each text BREAK (page_words) stands where a block ends.
+
+    *headings* are part of *text* too. *hosts* are where its links, frames and images lead, *age_label* the age from
+    which the page says itself that it is fit, ``None`` where it says nothing.
+    """
+
+    text: str = ""
+    title: str = ""
+    headings: str = ""
+    description: str = ""  # what it says of itself to search engines
+    hosts: tuple[str, ...] = ()
+    age_label: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One question to the policy. ``None`` means *not known yet* at this stage."""
 
@@ -38,7 +54,8 @@ class Request:
     when: datetime  # aware
     host: str  # as returned by domains.normalise_host
     url: str | None = None  # absolute, host already normalised
-    text: str | None = None
+    text: str | None = None  # a plain text; what was taken of a page stands in *page*
+    page: PageView | None = None
 
 
 class Cause(enum.StrEnum):
@@ -57,6 +74,7 @@ class Cause(enum.StrEnum):
     CATEGORY_LIST = "category-list"
     CATEGORY_PATTERN = "category-pattern"
     PAGE_TEXT = "page-text"
+    AGE_LABEL = "age-label"  # the page says itself that it is for older people
     CATEGORY_OPEN = "category-open"  # a category matched that this profile leaves open
     SAFE_SEARCH = "safe-search"
     NO_SAFE_MODE = "no-safe-mode"
@@ -131,8 +149,9 @@ class Effect(enum.IntEnum):
 class Rule(NamedTuple):
     """One entry of a list, parsed. A tuple, for lists hold millions.
 
-    *domain* is normalised (an IP address in its canonical form is allowed); *path* begins with ``/`` and makes it
-    a URL rule, which covers that path on exactly *domain* (and ``www.`` before it) and what is below the path.
+    *domain* is normalised; it may be an IP address or, with *below* false, a network in canonical text
+    (203.0.113.0/24). *path* begins with ``/`` and makes it a URL rule, which covers that path on exactly *domain* (and
+    ``www.`` before it) and what is below the path.
     """
 
     domain: str
@@ -158,7 +177,9 @@ class Match(NamedTuple):
     """An entry of the database that covers a name or URL."""
 
     rule: str  # the entry as a person reads it: "example.com", "example.com/path"
-    depth: int  # labels of the entry's domain; a URL entry counts one more. Higher is more specific
+    # Labels of the entry's domain; for what covers an address, its prefix length; a URL entry counts one more.
+    # Higher is more specific.
+    depth: int
     category: str  # a category's id, or GUARD_SITE / GUARD_PLATFORM
     list: str  # the id of the list that says so
     effect: Effect
@@ -191,6 +212,32 @@ class Patterns(Protocol):
 
     def find_url(self, url: str, /) -> Sequence[Hit]:
         """Return the categories that the path and query of *url* match (score ≥ 1.0), strongest first."""
+
+
+class Evidence(NamedTuple):
+    """A phrase that counted: how often it stands there and what it added to the log-odds (or took from them)."""
+
+    phrase: str
+    times: int
+    contribution: float
+
+
+class PageScore(NamedTuple):
+    """How probable it is, from 0 to 1, that a page is of *category*; *evidence* has the strongest first."""
+
+    category: str
+    probability: float
+    evidence: tuple[Evidence, ...]
+
+
+class Scorer(Protocol):
+    """What the policy needs to judge the text of pages."""
+
+    def score(self, page: PageView, /) -> Sequence[PageScore]:
+        """Return what *page* is, the most probable category first; categories that nothing speaks for are left out."""
+
+    def threshold(self, category: str, band: AgeBand, /) -> float:
+        """Return the probability from which a page counts as *category* for people of *band*."""
 
 
 class AgeBand(enum.StrEnum):

@@ -7,10 +7,11 @@ import re
 from collections.abc import Callable, Iterable
 
 from filterd.policy.model import Effect, Rule
-from filterd.policy.rules_names import Skip, parse_host, parse_path, parse_plain_line
+from filterd.policy.rules_names import Skip, is_prefix, parse_host, parse_path, parse_plain_line, parse_prefix
 
 _cosmetic = re.compile(r"#@?[?$%]?@?#|\$\$|\$@\$").search
 _pattern = re.compile(r"(?P<start>\|\||\|(?:https?:)?//|\|)(?P<host>[^/^|$]+)(?P<rest>[/^|].*)?").fullmatch
+_prefix = re.compile(r"\[?([0-9a-fA-F:.]*[:.][0-9a-fA-F:.]*)\]?/(\d{1,3})[\^|]?").fullmatch  # 203.0.113.0/24^
 # They widen a rule to the whole site or say what a DNS filter does anyway; every other option narrows it to
 # circumstances that we cannot see, and a rule taken without them would block more than its author meant.
 _whole_site = frozenset({"important", "all", "document", "doc"})
@@ -59,6 +60,10 @@ def _parse_pattern(body: str, effect: Effect, skip: Callable[[Skip], None]) -> I
         skip(Skip.WILDCARD if "*" in body else Skip.INVALID)
         return ()
     host, rest = found["host"], found["rest"] or ""
+    prefix = _prefix(host + rest)
+    if prefix and is_prefix(prefix[1], prefix[2]):
+        rule = parse_prefix(prefix[1], prefix[2], skip, effect)
+        return (rule,) if rule else ()
     below_only = host.startswith("*.")
     rule = parse_host(host, skip, effect)
     path = _take_path(rest, skip) if rule else None

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import enum
-import ipaddress
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Protocol
 
 from filterd.policy.domains import InvalidHost, is_address, normalise_host
 from filterd.policy.model import Effect, Rule
+from filterd.policy.networks import parse_network
 
 MAX_PATH = 1_000
 _EXAMPLE = 200  # characters of a skipped line that are kept
@@ -35,11 +35,11 @@ class Skip(enum.StrEnum):
     OPTIONS = "options"  # holds in circumstances that only a browser knows
     EXPRESSION = "expression"
     WILDCARD = "wildcard"
-    NETWORK = "network"
+    NETWORK = "network"  # a host and a page, or a network whose prefix its address does not fit
     QUERY = "query"
     REDIRECT = "redirect"  # sends the name elsewhere
     FORWARD = "forward"  # a resolver's routing
-    TRIGGER = "trigger"  # an RPZ trigger other than a name or one address
+    TRIGGER = "trigger"  # an RPZ trigger other than a name or an address of the answer
     LOCAL_NAME = "local-name"
     INVALID = "invalid"
 
@@ -88,10 +88,10 @@ def parse_plain_line(line: str, skip: Callable[[Skip], None]) -> Iterable[Rule]:
 
 
 def parse_entry(text: str, skip: Callable[[Skip], None]) -> Rule | None:
-    """Return the rule of *text*: a domain, a wildcard, an address, a URL with or without its scheme."""
+    """Return the rule of *text*: a domain, a wildcard, an address, a network, a URL with or without its scheme."""
     network = _network(text)
-    if network:
-        return _parse_network(network, skip)
+    if network and is_prefix(network[1], network[2]):
+        return parse_prefix(network[1], network[2], skip)
     scheme = _scheme(text)
     if scheme:
         text = text[scheme.end() :]
@@ -150,6 +150,27 @@ def parse_path(path: str, skip: Callable[[Skip], None]) -> str | None:
     return f"/{path}" if path else ""
 
 
+def is_prefix(address: str, length: str) -> bool:
+    """Return whether *address*/*length* can be a network: 1.2.3.4/80 is UT1's page on a host that has no name."""
+    if not _address(address):
+        return False
+    try:
+        host = normalise_host(address)
+    except InvalidHost:
+        return False
+    return is_address(host) and int(length) <= (128 if ":" in address else 32)
+
+
+def parse_prefix(address: str, length: str, skip: Callable[[Skip], None], effect: Effect = Effect.BLOCK) -> Rule | None:
+    """Return the rule of what `is_prefix`; ``None``: it may be a page all the same, and *skip* has been told."""
+    try:
+        domain = str(parse_network(f"{address}/{length}"))
+    except ValueError:
+        skip(Skip.NETWORK)
+        return None
+    return Rule(domain, below=False, effect=effect)
+
+
 def _parse_hosts_words(words: list[str], skip: Callable[[Skip], None]) -> Iterable[Rule]:
     address, *names = words
     if not is_sink(address):
@@ -168,15 +189,3 @@ def _parse_url(host: str, path: str, skip: Callable[[Skip], None]) -> Rule | Non
     if rule is None or shown is None:
         return None
     return rule._replace(path=shown) if shown else rule
-
-
-def _parse_network(found: re.Match[str], skip: Callable[[Skip], None]) -> Rule | None:
-    try:
-        network = ipaddress.ip_network(found[0], strict=False)
-    except ValueError:
-        # "1.2.3.4/80" is UT1's way to write a page on a host that has no name.
-        return _parse_url(found[1], found[2], skip)
-    if network.num_addresses > 1:
-        skip(Skip.NETWORK)
-        return None
-    return parse_host(str(network.network_address), skip)

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterable
 
 from filterd.policy.model import Effect, Rule
-from filterd.policy.rules_names import Skip, is_sink, parse_host
+from filterd.policy.rules_names import Skip, is_prefix, is_sink, parse_host, parse_prefix
 
 _IGNORED_TYPES = frozenset({"SOA", "NS", "TXT", "DNSKEY", "RRSIG", "NSEC", "CAA"})
 _BLOCKING_TARGETS = frozenset({".", "*.", "rpz-drop."})  # NXDOMAIN, NODATA, no answer
@@ -98,22 +97,17 @@ class RpzParser:
 
 
 def _parse_address_trigger(trigger: str, effect: Effect, skip: Callable[[Skip], None]) -> Rule | None:
-    """Read ``32.4.3.2.1`` (1.2.3.4/32) or ``128.57.zz.2.2001`` (2001:2::57): prefix length, then reversed."""
+    """Read ``24.0.113.0.203`` (203.0.113.0/24) or ``128.57.zz.2.2001`` (2001:2::57): prefix length, then reversed."""
     length, *parts = trigger.split(".")
-    if not parts:
+    if not parts or not (length.isascii() and length.isdigit() and len(length) < 4):
         skip(Skip.INVALID)
         return None
     if len(parts) == 4 and all(part.isdigit() for part in parts):
-        text, whole = ".".join(reversed(parts)), "32"
+        text = ".".join(reversed(parts))
     else:
-        text, whole = ":".join("" if part == "zz" else part for part in reversed(parts)), "128"
+        text = ":".join("" if part == "zz" else part for part in reversed(parts))
         text = f"{':' if parts[-1] == 'zz' else ''}{text}{':' if parts[0] == 'zz' else ''}"
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
+    if not is_prefix(text, length):
         skip(Skip.INVALID)
         return None
-    if length != whole:
-        skip(Skip.NETWORK)
-        return None
-    return parse_host(str(address), skip, effect)
+    return parse_prefix(text, length, skip, effect)

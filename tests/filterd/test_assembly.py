@@ -129,7 +129,7 @@ def test_what_this_version_cannot_do_yet_is_said() -> None:
 def test_without_lists_the_defaults_are_subscribed_and_else_only_those_named() -> None:
     own = assemble('[lists.x]\ncategory = "gambling"\nurl = "file:///x"\n')
 
-    assert [s.id for s in assemble("").subscriptions()] == ["ut1"]
+    assert [s.id for s in assemble("").subscriptions()] == ["ut1", "dibdot-doh", "dibdot-doh-ipv4", "dibdot-doh-ipv6"]
     assert [(s.id, s.category) for s in own.subscriptions()] == [("x", "gambling")]
 
 

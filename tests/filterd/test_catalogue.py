@@ -6,16 +6,20 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from filterd.catalogue import LANGUAGES, Catalogue, CatalogueError, load_catalogue
 from filterd.lists.suffixes import load_public_suffixes
 from filterd.paths import categories_folder
 from filterd.policy.domains import covers, normalise_host, suffixes
 from filterd.policy.model import GUARD_PLATFORM, GUARD_SITE, AgeBand, Rule
+from filterd.policy.networks import parse_network
 
+SHARED = Path(__file__).resolve().parents[3] / "shared"
 DECREE = {
     "2.1": {"dangerous-challenges"},
     "2.2": {"bullying", "hate"},
@@ -106,7 +110,8 @@ def test_a_shipped_list_begins_with_the_harmless_test_name(shipped: Catalogue, c
     assert shipped.categories[category].test_name == f"{category}.prueba.home.arpa"
     assert first == Rule(f"{category}.prueba.home.arpa")
     assert (listed.id, listed.source, listed.licence) == (f"shipped-{category}", "shipped", "GPL-3.0-or-later")
-    assert [rule.domain for rule in rules] == domain_lines(category)
+    addresses = [str(network) for network in shipped.addresses(category)]
+    assert [rule.domain for rule in rules] == domain_lines(category) + addresses
 
 
 @pytest.mark.parametrize("category", IDS)
@@ -205,6 +210,8 @@ def folder(tmp_path: Path) -> Path:
         "survival.txt": "time.example\n",
         "only-allowed.txt": "b.example\na.example\n",
         "hosting-parents.txt": "blogs.example\n",
+        "shared-hosting.txt": "203.0.113.0/24  # a host\n2001:db8::/32\n",
+        "dice/addresses.txt": "# Known\n203.0.113.53\n198.51.100.0/24  # all of it\n",
     }.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -232,8 +239,67 @@ def test_a_catalogue_is_what_its_folder_says(folder: Path) -> None:
 def test_lists_are_normalised_and_keep_their_order(folder: Path) -> None:
     (listed,) = load_catalogue(folder).shipped_lists()
 
-    assert [rule.domain for rule in listed.rules] == ["dice.prueba.home.arpa", "dice.example", "xn--dce-rma.example"]
-    assert all(covers(rule.domain, f"www.{rule.domain}") and rule.apex and rule.below for rule in listed.rules)
+    names = list(listed.rules)[:3]
+    assert [rule.domain for rule in names] == ["dice.prueba.home.arpa", "dice.example", "xn--dce-rma.example"]
+    assert all(covers(rule.domain, f"www.{rule.domain}") and rule.apex and rule.below for rule in names)
+
+
+def test_a_category_may_have_addresses_which_stand_last(folder: Path) -> None:
+    (listed,) = load_catalogue(folder).shipped_lists()
+
+    assert [rule.domain for rule in listed.rules][3:] == ["203.0.113.53", "198.51.100.0/24"]
+    (folder / "dice/addresses.txt").unlink()
+    assert load_catalogue(folder).addresses("dice") == ()
+
+
+def test_shared_hosting_is_what_is_not_shipped_as_an_address_of_its_own(folder: Path) -> None:
+    shared = load_catalogue(folder).shared_hosting()
+
+    assert shared.touches(parse_network("203.0.113.52"))
+    assert not shared.touches(parse_network("203.0.113.53"))
+    assert shared.touches(parse_network("2001:db8::1"))
+
+
+@pytest.mark.parametrize("file", ["dice/addresses.txt", "shared-hosting.txt"])
+@pytest.mark.parametrize("entry", ["a.example", "203.0.113.7/24", "10.0.0.1", "0.0.0.0/0", "1.2.3.4-1.2.3.9"])
+def test_a_line_that_is_no_public_address_is_refused_with_file_and_line(folder: Path, file: str, entry: str) -> None:
+    (folder / file).write_text(f"# First\n203.0.113.1\n{entry}  # why\n", encoding="utf-8")
+
+    with pytest.raises(CatalogueError) as refused:
+        load_catalogue(folder).shared_hosting()
+
+    assert str(refused.value) == (
+        f"{folder / file}: line 3: {entry!r} is no public address or network; write one a line, as in 192.0.2.0/24"
+    )
+
+
+def test_the_shipped_addresses_are_given_once(shipped: Catalogue) -> None:
+    networks = sorted(network for category in shipped.categories for network in shipped.addresses(category))
+
+    assert len(networks) > 200
+    assert all(before.last < after.first for before, after in pairwise(networks))
+
+
+@pytest.mark.parametrize("address", ["1.1.1.1", "8.8.8.8", "9.9.9.9", "162.159.61.4", "2606:4700:4700::1113"])
+def test_a_dedicated_resolver_is_not_shared_hosting(shipped: Catalogue, address: str) -> None:
+    assert not shipped.shared_hosting().touches(parse_network(address))
+
+
+@pytest.mark.parametrize("address", ["104.16.1.1", "151.101.1.1", "17.253.2.113", "142.250.1.1", "2606:4700::1"])
+def test_where_many_sites_live_is_shared_hosting(shipped: Catalogue, address: str) -> None:
+    assert shipped.shared_hosting().touches(parse_network(address))
+
+
+def test_most_listed_resolvers_stay_blockable_and_shared_addresses_do_not(shipped: Catalogue) -> None:
+    path = SHARED / "data/lists/doh-vpn-proxy__dibdot-doh-ipv4.txt.zst"
+    if not path.is_file():
+        pytest.skip(f"{path} is absent")
+    lines = zstandard.ZstdDecompressor().stream_reader(path.read_bytes()).read().decode().splitlines()
+    shared = shipped.shared_hosting()
+
+    dropped = sum(shared.touches(parse_network(line.partition("#")[0].strip())) for line in lines)
+
+    assert 600 < dropped < 800 < len(lines) / 2
 
 
 def test_a_guard_list_is_named_after_its_file_and_may_hold_a_whole_registry(folder: Path) -> None:

@@ -11,7 +11,9 @@ import pytest
 from filterd.compilation import Compilation
 from filterd.database.layout import DatabaseError
 from filterd.database.store import generations
+from filterd.lists.model import Meta, Part
 from filterd.lists.store import Store
+from filterd.policy.model import Rule
 from filterd.shipped import Shipped
 
 SHIPPED = Shipped()
@@ -78,3 +80,42 @@ def test_a_place_where_nothing_can_be_written_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(DatabaseError, match="database"):
         compilation(tmp_path).open()
+
+
+def prefixes(built: Compilation) -> list[str]:
+    return [line for line in built.address_set.read_text(encoding="ascii").splitlines() if not line.startswith("#")]
+
+
+def test_the_firewalls_file_holds_the_shipped_resolvers(tmp_path: Path) -> None:
+    built = compilation(tmp_path)
+    built.compile()
+
+    assert {"1.1.1.1/32", "8.8.8.8/32", "9.9.9.0/24", "2620:fe::/48"} <= set(prefixes(built))
+    assert prefixes(built) == sorted(set(prefixes(built)), key=prefixes(built).index)
+
+
+def test_a_firewalls_file_that_is_gone_is_written_again(tmp_path: Path) -> None:
+    built = compilation(tmp_path)
+    built.compile()
+    before = prefixes(built)
+    built.address_set.unlink()
+
+    assert not built.is_current()
+    built.compile()
+    assert prefixes(built) == before
+
+
+def test_an_address_that_many_share_reaches_neither_the_database_nor_the_firewall(tmp_path: Path) -> None:
+    lists = Store(tmp_path / "lists")
+    with lists.new_file("mine", "") as (name, writer):
+        writer.write([Rule("104.16.1.1", below=False), Rule("203.0.113.0/24", below=False)])  # Cloudflare's
+    lists.write_meta(Meta("mine", "file:///mine", "anonymizers", parts=(Part("", "anonymizers", name, 2),)))
+    built = compilation(tmp_path, ids=("mine",))
+
+    report = built.compile()
+
+    assert (report.shared, report.shared_examples) == (1, ("104.16.1.1",))
+    assert built.open()[0].find("104.16.1.1") == []
+    assert [match.list for match in built.open()[0].find("203.0.113.7")] == ["mine"]
+    assert "203.0.113.0/24" in prefixes(built)
+    assert "104.16.1.1/32" not in prefixes(built)

@@ -14,6 +14,7 @@ from filterd.database.layout import DatabaseError, Source
 from filterd.database.reader import Database
 from filterd.database.trie import build_trie
 from filterd.policy.model import Effect, Rule, RuleList
+from filterd.policy.networks import NetworkSet, parse_network
 
 BUILT = datetime(2026, 11, 21, 18, 30, tzinfo=UTC)
 
@@ -49,6 +50,28 @@ def test_lists_of_the_same_id_and_category_are_one(tmp_path: Path) -> None:
 
     assert [(source.category, source.rules) for source in report.sources] == [("gambling", 2), ("dating", 1)]
     assert [m.category for m in Database.open(tmp_path / "a.fdb").find("b.example")] == ["gambling", "dating"]
+
+
+def test_addresses_that_many_share_stay_out_and_are_counted(tmp_path: Path) -> None:
+    shared = NetworkSet([parse_network("203.0.113.0/24")])
+    excepted = Rule("203.0.113.8", effect=Effect.EXCEPT)  # takes back only, so it does no harm
+    rules = [Rule("203.0.113.7"), Rule("203.0.112.0/20"), Rule("198.51.100.0/24"), excepted]
+
+    report = build_database([RuleList("a", "x", rules)], tmp_path / "a.fdb", built=BUILT, shared=shared)
+
+    assert (report.shared, report.shared_examples) == (2, ("203.0.113.7", "203.0.112.0/20"))
+    assert (report.names, report.networks, report.sources[0].rules) == (0, 2, 2)
+    assert [str(network) for network, _ in Database.open(tmp_path / "a.fdb").networks()] == [
+        "198.51.100.0/24",
+        "203.0.113.8",
+    ]
+
+
+@pytest.mark.parametrize("domain", ["0.0.0.0/0", "::/0", "10.0.0.0/7", "300.1.1.0/24", "example.com/24"])
+def test_what_is_no_network_to_block_is_unusable(tmp_path: Path, domain: str) -> None:
+    report = build_database([RuleList("a", "x", [Rule(domain)])], tmp_path / "a.fdb", built=BUILT)
+
+    assert (report.unusable, report.names, report.networks) == (1, 0, 0)
 
 
 def test_the_same_lists_make_the_same_bytes(tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ headers = st.builds(
     names=st.integers(0, 10**9),
     sets=st.integers(1, 10**6),
     index_width=st.sampled_from([1, 2, 4]),
-    lengths=st.tuples(st.integers(0, 10**9), st.integers(0, 10**9), st.integers(0, 10**9)),
+    networks=st.integers(0, 10**6),
+    lengths=st.tuples(*[st.integers(0, 10**9)] * 4),
     sources=st.lists(sources, max_size=3).map(tuple),
 )
 
@@ -64,7 +65,13 @@ def test_the_body_begins_aligned() -> None:
 
 def test_a_date_keeps_its_zone() -> None:
     header = Header(
-        built=datetime(2026, 11, 21, 18, 30, tzinfo=UTC), names=0, sets=1, index_width=1, lengths=(0, 0, 0), sources=()
+        built=datetime(2026, 11, 21, 18, 30, tzinfo=UTC),
+        names=0,
+        networks=0,
+        sets=1,
+        index_width=1,
+        lengths=(0, 0, 0, 0),
+        sources=(),
     )
 
     assert layout.unpack_header(layout.pack_header(header)).built.utcoffset() is not None

@@ -13,6 +13,7 @@ import threading
 import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,9 @@ from filterd.database import layout
 from filterd.database.build import build_database
 from filterd.database.layout import DatabaseError
 from filterd.database.reader import Database
-from filterd.policy.domains import covers, depth
+from filterd.policy.domains import covers, depth, is_address
 from filterd.policy.model import GUARD_SITE, Effect, Match, Rule, RuleList
+from filterd.policy.networks import is_network
 
 BUILT = datetime(2026, 11, 21, 18, 30, tzinfo=UTC)
 
@@ -44,12 +46,18 @@ Given = tuple[str, str, list[Rule]]  # list, category, rules
 
 
 def _rule_covers(rule: Rule, host: str, path: str | None) -> bool:
+    if is_network(rule.domain):
+        return rule.apex and rule.path is None and is_address(host) and ip_address(host) in ip_network(rule.domain)
     if rule.path is None:
         return rule.apex if host == rule.domain else rule.below and covers(rule.domain, host)
     if path is None or host not in (rule.domain, f"www.{rule.domain}") or not path.startswith(rule.path):
         return False
     rest = path[len(rule.path) :]
     return rule.path.endswith("/") or rest[:1] in ("", "/", "?") or ("?" in rule.path and rest[0] == "&")
+
+
+def prefix_length(domain: str) -> int:
+    return ip_network(domain).prefixlen if is_network(domain) or is_address(domain) else 0
 
 
 def find_by_model(lists: list[Given], host: str, path: str | None) -> list[Match]:
@@ -67,7 +75,7 @@ def find_by_model(lists: list[Given], host: str, path: str | None) -> list[Match
             if (where, other.domain, other.path, other.effect) == (source, rule.domain, rule.path, rule.effect)
         )
         text = ("" if apex else "*.") + rule.domain + (rule.path or "")
-        deep = depth(rule.domain) + (rule.path is not None)
+        deep = (prefix_length(rule.domain) or depth(rule.domain)) + (rule.path is not None)
         order = (-deep, rule.path is None, -len(rule.path or ""), source, rule.effect)
         name, category = sources[source]
         found[order] = Match(text, deep, category, name, rule.effect)
@@ -77,12 +85,15 @@ def find_by_model(lists: list[Given], host: str, path: str | None) -> list[Match
 labels = st.sampled_from(["a", "b", "ab", "www", "py"])
 domains = st.lists(labels, min_size=1, max_size=4).map(".".join)
 hosts = domains | st.sampled_from(["192.0.2.1", "1.192.0.2", "2001:db8::1", "2001:db8::"])
+networks = st.sampled_from(
+    ["192.0.2.0/24", "192.0.2.0/31", "192.0.0.0/8", "1.192.0.0/16", "2001:db8::/32", "2001:db8::/127", "2001::/16"]
+)
 paths = st.lists(
     st.sampled_from(["/", "/a", "/b", "/ab", "c", "?x=1", "&y=2", "?", ".", "é", "%C3%A9"]), min_size=1, max_size=5
 ).map(lambda parts: "/" + "".join(parts).lstrip("/"))
 rules = st.builds(
     Rule,
-    domain=hosts,
+    domain=hosts | networks,
     path=st.none() | st.none() | paths,
     apex=st.booleans(),
     below=st.booleans(),
@@ -100,6 +111,7 @@ def test_the_database_finds_what_a_search_through_all_rules_finds(
     lists: list[Given], questions: list[tuple[str, str | None]]
 ) -> None:
     asked = questions + [(rule.domain, rule.path) for _, _, some in lists for rule in some]
+    asked = [(host, path) for host, path in asked if not is_network(host)]
     asked += [(f"www.{host}", path) for host, path in asked if host[-1].isalpha()]
     with tempfile.TemporaryDirectory() as folder:
         database = compile_lists(Path(folder) / "a.fdb", *(RuleList(*given) for given in lists))
@@ -183,6 +195,48 @@ def test_an_important_rule_is_not_taken_back(tmp_path: Path) -> None:
     assert texts(database.find("www.example.com")) == ["example.com"]
 
 
+def test_an_address_is_found_with_the_networks_around_it_the_narrowest_first(tmp_path: Path) -> None:
+    listed = [Rule("203.0.113.0/24"), Rule("203.0.113.7", below=False), Rule("203.0.0.0/16"), Rule("203.0.113.9")]
+    pages = RuleList("pages", "y", [Rule("203.0.113.7", "/a")])
+    database = compile_lists(tmp_path / "a.fdb", RuleList("list", "x", listed), pages)
+
+    found = database.find("203.0.113.7", "/a/b")
+
+    assert [(match.rule, match.depth) for match in found] == [
+        ("203.0.113.7/a", 33),
+        ("203.0.113.7", 32),
+        ("203.0.113.0/24", 24),
+        ("203.0.0.0/16", 16),
+    ]
+    assert texts(database.find("203.0.112.1")) == ["203.0.0.0/16"]
+    assert texts(database.find("64:ff9b::cb00:7001")) == ["203.0.0.0/16"]  # 203.0.112.1 behind NAT64
+    assert database.find("203.1.0.0") == database.find("www.203.example") == []
+
+
+def test_an_exception_takes_an_address_out_of_its_lists_network(tmp_path: Path) -> None:
+    listed = [Rule("2001:db8::/32"), Rule("2001:db8::1", effect=Effect.EXCEPT)]
+    other = RuleList("other", "x", [Rule("2001:db8::/48")])
+    database = compile_lists(tmp_path / "a.fdb", RuleList("list", "x", listed), other)
+
+    assert texts(database.find("2001:db8::2")) == ["2001:db8::/48", "2001:db8::/32"]
+    assert texts(database.find("2001:db8::1")) == ["2001:db8::/48"]
+
+
+def test_a_name_that_ends_in_a_digit_is_a_name(tmp_path: Path) -> None:
+    database = compile_lists(tmp_path / "a.fdb", RuleList("list", "x", [Rule("0.0.0.0/8"), Rule("1.2.3.4")]))
+
+    assert database.find("mp3") == database.find("x.c4") == database.find("x.c4", "/a") == []
+
+
+def test_whether_there_is_any_address_is_said(tmp_path: Path) -> None:
+    with_one = compile_lists(tmp_path / "a.fdb", RuleList("list", "x", [Rule("1.2.3.4")]))
+    without = compile_lists(tmp_path / "b.fdb", RuleList("list", "x", [Rule("a.example"), Rule("1.2.3.4", "/page")]))
+
+    assert with_one.has_addresses
+    assert not without.has_addresses
+    assert [(str(network), match.list) for network, match in with_one.networks()] == [("1.2.3.4", "list")]
+
+
 # --- which files are taken ---
 
 
@@ -233,7 +287,7 @@ def test_a_file_of_a_future_format_is_refused_by_name(small: Database, tmp_path:
     struct.pack_into("=I", content, len(layout.MAGIC), layout.VERSION + 1)
     path.write_bytes(content)
 
-    with pytest.raises(DatabaseError, match=r"future\.fdb: written in format 2, .* reads format 1; update filterd"):
+    with pytest.raises(DatabaseError, match=r"future\.fdb: written in format 3, .* reads format 2; update filterd"):
         Database.open(path)
 
 

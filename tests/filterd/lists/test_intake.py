@@ -71,7 +71,7 @@ def meta(*parts: Part) -> Meta:
 
 
 def test_a_plain_list_is_one_part(bench: Bench) -> None:
-    taken = bench.take("0.0.0.0 bad.example.com\n0.0.0.0 com\n10.0.0.0/8\n", one())
+    taken = bench.take("0.0.0.0 bad.example.com\n0.0.0.0 com\n203.0.113.7/24\n", one())
 
     (part,) = taken.parts
     assert (part.name, part.category, part.count, part.updated) == ("", "gambling", 1, NOW)
@@ -168,9 +168,9 @@ def test_an_archive_of_plain_lists_is_read_without_its_readme(bench: Bench) -> N
         (b"\x7fELF\x00\x00\x00", "binary"),
         ("# Entries: 1000\n" + names(10), "cut: its head promises 1000"),
         ("google.com\nvk.com\nunicef.org\nbad.example.com\n", "no block list"),
-        ("10.0.0.0/8\n", "empty"),
+        ("10.0.0.0/8\n", "no block list"),
     ],
-    ids=["html", "empty", "only comments", "binary", "cut", "of good names", "of networks"],
+    ids=["html", "empty", "only comments", "binary", "cut", "of good names", "of private networks"],
 )
 def test_what_is_no_good_is_refused_and_leaves_nothing(bench: Bench, content: bytes | str, message: str) -> None:
     with pytest.raises(ListError, match=message):

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from filterd.lists.model import Dropped, Meta, Outcome, Part, Silent, UpdateResult, skipped_lines
+from filterd.lists.model import Dropped, Meta, Outcome, Part, Silent, SkippedLines, UpdateResult, skipped_lines
 from filterd.policy.rules import Skip, Tally
 
 
@@ -11,6 +11,17 @@ def test_a_subscription_counts_the_rules_of_its_parts() -> None:
     meta = Meta("ut1", "", "all", parts=(Part("a", "drugs", "f", 2), Part("b", "hate", "g", 3)))
 
     assert meta.count == 5
+
+
+def test_skipped_lines_are_counted_over_all_parts_most_often_first() -> None:
+    one = Part("a", "drugs", "f", 2, skipped={"query": SkippedLines(3, 7, "a.example/?x")})
+    lines = {"query": SkippedLines(1, 1, "b.example/?y"), "network": SkippedLines(9, 2, "1.2.3.4/24")}
+    meta = Meta("ut1", "", "all", parts=(one, Part("b", "hate", "g", 3, skipped=lines)))
+
+    assert list(meta.skipped.items()) == [
+        ("network", SkippedLines(9, 2, "1.2.3.4/24")),
+        ("query", SkippedLines(4, 7, "a.example/?x")),
+    ]
 
 
 def test_refused_parts_are_told_from_good_ones() -> None:

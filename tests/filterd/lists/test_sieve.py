@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from filterd.lists.evidence import lay_grounds
 from filterd.lists.model import Fault
 from filterd.lists.sieve import Sieve
 from filterd.policy.model import Effect, Rule
+from filterd.policy.networks import NetworkSet, parse_network
 from tests.filterd.lists.support import CONTEXT
 
 
@@ -23,7 +26,17 @@ def sift(one: Sieve, *rules: Rule) -> list[Rule]:
 
 
 @pytest.mark.parametrize(
-    "name", ["bad.example.com", "bad.blogspot.com", "bad.eklablog.com", "a.b.c.example.org", "1.2.3.4", "2606:4700::1"]
+    "name",
+    [
+        "bad.example.com",
+        "bad.blogspot.com",
+        "bad.eklablog.com",
+        "a.b.c.example.org",
+        "1.2.3.4",
+        "2606:4700::1",
+        "203.0.113.0/24",
+        "2001:db8::/32",
+    ],
 )
 def test_a_name_that_nothing_speaks_against_is_taken(name: str) -> None:
     one = sieve()
@@ -47,12 +60,20 @@ def test_a_name_that_nothing_speaks_against_is_taken(name: str) -> None:
         ("vk.com", Fault.OTHER_CATEGORY),
         ("127.0.0.1", Fault.PRIVATE_ADDRESS),
         ("192.168.1.1", Fault.PRIVATE_ADDRESS),
+        ("192.168.0.0/24", Fault.PRIVATE_ADDRESS),
+        ("192.0.0.0/8", Fault.PRIVATE_ADDRESS),
+        ("fc00::/16", Fault.PRIVATE_ADDRESS),
+        ("224.0.0.1", Fault.PRIVATE_ADDRESS),
+        ("8.0.0.0/7", Fault.TOO_WIDE),
+        ("0.0.0.0/0", Fault.TOO_WIDE),
+        ("2000::/15", Fault.TOO_WIDE),
+        ("::/0", Fault.TOO_WIDE),
     ],
 )
 def test_a_name_that_is_wrong_beyond_dispute_is_dropped(name: str, fault: Fault) -> None:
     one = sieve()
 
-    assert sift(one, Rule(name, below=not name[0].isdigit())) == []
+    assert sift(one, Rule(name, below="." in name and not name[0].isdigit())) == []
     assert one.dropped[fault].examples == [name]
     assert one.clear_faults == 1
 
@@ -108,6 +129,24 @@ def test_a_page_of_a_guarded_site_is_held_back() -> None:
 
     assert sift(one, Rule("unicef.org", "/page")) == []
     assert one.held == [(Rule("unicef.org", "/page"), Fault.BELOW_GUARD)]
+
+
+def test_an_address_that_many_share_is_dropped_and_says_nothing_against_the_list() -> None:
+    shared = NetworkSet(map(parse_network, ["203.0.113.0/24"]), apart_from=[parse_network("203.0.113.53")])
+    context = replace(CONTEXT, shared=shared)
+    one = Sieve(lay_grounds(context, "pornography"), context)
+    rules = [Rule(text, below=False) for text in ("203.0.113.7", "203.0.0.0/16", "203.0.113.53", "203.0.114.1")]
+
+    assert [rule.domain for rule in one.sift(rules)] == ["203.0.113.53", "203.0.114.1"]
+    assert one.dropped[Fault.SHARED_ADDRESS].examples == ["203.0.113.7", "203.0.0.0/16"]
+    assert one.clear_faults == 0
+
+
+def test_a_page_on_an_address_that_many_share_may_be_named() -> None:
+    context = replace(CONTEXT, shared=NetworkSet([parse_network("203.0.113.0/24")]))
+    rule = Rule("203.0.113.7", "/page", below=False)
+
+    assert list(Sieve(lay_grounds(context, "pornography"), context).sift([rule])) == [rule]
 
 
 def test_an_exception_of_the_list_itself_stays() -> None:

@@ -42,8 +42,10 @@ def test_every_shipped_category_is_one_of_ours() -> None:
     assert named - {"all", GUARD_SITE} <= ours | OPTIONAL
 
 
-def test_the_default_is_the_tree_of_toulouse() -> None:
-    assert [subscription.id for subscription in SHIPPED.defaults()] == ["ut1"]
+def test_the_defaults_are_the_tree_of_toulouse_and_the_encrypted_resolvers() -> None:
+    defaults = [subscription.id for subscription in SHIPPED.defaults()]
+
+    assert defaults == ["ut1", "dibdot-doh", "dibdot-doh-ipv4", "dibdot-doh-ipv6"]
     assert SHIPPED.defaults()[0].category == "all"
 
 

@@ -8,6 +8,7 @@ import errno
 import gzip
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -268,6 +269,58 @@ class _ReleasingFetcher(Downloader):
         if self._left == 0:
             self._site.released.set()
         return found
+
+
+class _Outcomes(Recorder):
+    """Lets go of the stalled connection when *others* lists are done."""
+
+    def __init__(self, site: Site, others: int) -> None:
+        super().__init__()
+        self._site = site
+        self._others = others
+
+    def finished(self, subscription: str, outcome: Outcome) -> None:
+        super().finished(subscription, outcome)
+        if len(self.outcomes) == self._others:
+            self._site.released.set()
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["of its kind", "of harmless names, known from before"])
+def test_what_has_come_is_in_use_while_a_slow_server_still_sends(site: Site, up: Updater, *, known: bool) -> None:
+    slow = subscribe(site.put("/slow", names(10)), "slow", GUARD_SITE if known else "gambling")
+    if known:
+        update(up, slow)
+    site.pages["/slow"] = Page(names(12).encode(), cut_at=5, stall=True)
+    quick = [subscribe(site.put(f"/quick{number}", names(10, "other")), f"quick{number}") for number in range(2)]
+    # The slow one goes on only when the quick ones are done: they must not wait for it.
+    progress = _Outcomes(site, len(quick))
+    up = dataclasses.replace(up, progress=progress)
+
+    results = update(up, slow, *quick)
+
+    assert [result.outcome for result in results] == [Outcome.UPDATED] * 3
+    assert list(progress.outcomes)[-1] == "slow"
+
+
+class _Interrupting(Recorder):
+    """Ctrl-C when the first list is done."""
+
+    def finished(self, *_: object) -> None:
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_does_not_wait_for_a_stalled_download(site: Site, up: Updater) -> None:
+    site.pages["/slow"] = Page(names(10).encode(), cut_at=5, stall=True)
+    slow, quick = subscribe(site.url("/slow"), "slow"), subscribe(site.put("/quick", names(10)), "quick")
+    up = dataclasses.replace(up, progress=_Interrupting())
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        update(up, slow, quick)
+
+    assert time.monotonic() - began < 5  # the server is silent for half a minute
+    with up.store.locked():
+        assert [path.name for path in up.store.downloads.iterdir() if path.suffix == ".zst"] == []
 
 
 def test_a_second_update_waits_its_turn(site: Site, up: Updater) -> None:

@@ -125,13 +125,13 @@ def test_an_address_is_exact() -> None:
 
 def test_what_is_skipped_is_counted_with_its_first_line() -> None:
     tally = Tally()
-    lines = ["# a list", "10.0.0.0/8", "good.example", "192.168.0.0/16", "not a name"]
+    lines = ["# a list", "203.0.113.7/24", "good.example", "203.0.113.9/24", "not a name"]
 
     list(parse(lines, Format.DOMAINS, tally))
 
     assert (tally.lines, tally.rules) == (5, 1)
     network = tally.skipped[Skip.NETWORK]
-    assert (network.count, network.line, network.example) == (2, 2, "10.0.0.0/8")
+    assert (network.count, network.line, network.example) == (2, 2, "203.0.113.7/24")
     assert tally.skipped[Skip.INVALID].line == 5
 
 

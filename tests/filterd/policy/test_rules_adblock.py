@@ -29,6 +29,11 @@ def read(line: str) -> tuple[list[Rule], list[Skip]]:
         ("||bad.example/page", [Rule("bad.example", "/page")]),
         ("||bad.example/page^", [Rule("bad.example", "/page")]),
         ("||1.2.3.4^", [Rule("1.2.3.4", below=False)]),
+        ("||203.0.113.0/24^", [Rule("203.0.113.0/24", below=False)]),
+        ("||2001:db8::/32^", [Rule("2001:db8::/32", below=False)]),
+        ("||[2001:db8::]/32^$important", [Rule("2001:db8::/32", below=False, effect=Effect.IMPORTANT)]),
+        ("@@||203.0.113.0/24^", [Rule("203.0.113.0/24", below=False, effect=Effect.EXCEPT)]),
+        ("||1.2.3.4/80^", [Rule("1.2.3.4", "/80", below=False)]),
         ("@@||good.example^", [Rule("good.example", effect=Effect.EXCEPT)]),
         ("@@||good.example^$important", [Rule("good.example", effect=Effect.EXCEPT)]),
         ("||bad.example^$important", [Rule("bad.example", effect=Effect.IMPORTANT)]),
@@ -50,6 +55,7 @@ def test_blanks_headers_and_comments_are_nothing(line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
+        ("||203.0.113.7/24^", Skip.NETWORK),
         ("example.com##.banner", Skip.COSMETIC),
         ("##.banner", Skip.COSMETIC),
         ("example.com#@#.banner", Skip.COSMETIC),

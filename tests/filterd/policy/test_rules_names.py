@@ -29,6 +29,11 @@ def read(line: str) -> tuple[list[Rule], list[Skip]]:
         ("https://www.bad.example/sub", [Rule("www.bad.example", "/sub")]),
         ("1.2.3.4/~user", [Rule("1.2.3.4", "/~user", below=False)]),
         ("1.2.3.4/80", [Rule("1.2.3.4", "/80", below=False)]),
+        ("203.0.113.0/24", [Rule("203.0.113.0/24", below=False)]),
+        ("2001:DB8:0::/32 # documentation", [Rule("2001:db8::/32", below=False)]),
+        ("2001:db8::7/128", [Rule("2001:db8::7", below=False)]),
+        ("::ffff:203.0.113.0/120", [Rule("203.0.113.0/24", below=False)]),
+        ("de.ad/10", [Rule("de.ad", "/10")]),
         ("1.2.3.4/32", [Rule("1.2.3.4", below=False)]),
         ("[2001:db8::1]", [Rule("2001:db8::1", below=False)]),
         ("co_op.example.com", [Rule("co_op.example.com")]),
@@ -48,8 +53,9 @@ def test_blanks_and_comments_are_nothing(line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("10.1.0.0/16", Skip.NETWORK),
-        ("2001:db8::/32", Skip.NETWORK),
+        ("203.0.113.7/24", Skip.NETWORK),
+        ("2001:db8::7/32", Skip.NETWORK),
+        ("999.0.113.0/24", Skip.INVALID),
         ("127.0.0.1 localhost", Skip.LOCAL_NAME),
         ("255.255.255.255 broadcasthost", Skip.REDIRECT),
         ("93.184.216.34 moved.example", Skip.REDIRECT),
