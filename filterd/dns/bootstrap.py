@@ -33,7 +33,12 @@ class Bootstrap:
         found, until = self._found.get(spec.name, ((), 0.0))
         if self._now() < until:
             return found
-        found = (*await self._look_up(spec.name, wire.A), *await self._look_up(spec.name, wire.AAAA))
+        try:
+            found = (*await self._look_up(spec.name, wire.A), *await self._look_up(spec.name, wire.AAAA))
+        except UpstreamError:
+            if found:
+                return found  # where it was an hour ago is the best guess
+            raise
         if not found:
             raise UpstreamError(f"{spec.name} has no address")
         self._found[spec.name] = (found, self._now() + KEEP_S)

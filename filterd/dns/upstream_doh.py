@@ -97,9 +97,9 @@ class DohChannel(Channel):
             return
         answer = bytes(body)
         if is_answer_to(answer, answer[:2] + waiting.question[2:], same_case=False):
-            waiting.answer.set_result(answer)
+            self.settle(waiting, answer)
         else:
-            waiting.answer.set_exception(UpstreamError("an answer to another question"))
+            self.settle(waiting, UpstreamError("an answer to another question"))
 
     def _fail(self, stream: int, error: Exception) -> None:
         waiting = self.waiting.get(stream)

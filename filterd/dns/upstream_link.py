@@ -8,15 +8,16 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 from typing import NamedTuple, cast
 
 from filterd.dns.blocking import NO_REACHABLE_AUTHORITY
 from filterd.dns.upstream_spec import UpstreamError, UpstreamSpec
+from filterd.dns.upstream_tls import ClientContext
 
 ATTEMPT_S = 2.0  # for one question
 CONNECT_S = 4.0  # to an address, TCP and TLS: on a slow link longer than a question may take; the next ones profit
 AT_ONCE = 100  # questions on a connection: what RFC 9113 §6.5.2 asks HTTP/2 servers to allow at least
+MAX_LOST = 2  # connections that ended without an answer to anybody
 IDLE_S = 30.0  # home routers forget silent connections without a word, and a question would wait for nothing
 
 FindAddresses = Callable[[UpstreamSpec], Awaitable[Sequence[str]]]
@@ -32,9 +33,11 @@ class Channel(asyncio.Protocol, abc.ABC):
 
     def __init__(self) -> None:
         self.heard_at = 0.0  # loop time of the last byte received
+        self.answered = 0
         self.waiting: dict[int, _Waiting] = {}
         self.transport: asyncio.Transport | None = None
         self.failure = "the connection was closed"
+        self.ended = asyncio.Event()
 
     @property
     def usable(self) -> bool:
@@ -62,6 +65,14 @@ class Channel(asyncio.Protocol, abc.ABC):
     def forget(self, number: int) -> None:
         """Nobody waits for *number* any more."""
 
+    def settle(self, waiting: _Waiting, outcome: bytes | Exception) -> None:
+        """Give *outcome* to who waits for it; whatever it is, the connection brought it."""
+        self.answered += 1
+        if isinstance(outcome, Exception):
+            waiting.answer.set_exception(outcome)
+        else:
+            waiting.answer.set_result(outcome)
+
     def abort(self) -> None:
         """End it; who waits gets a `ConnectionError`."""
         if self.transport:
@@ -82,26 +93,19 @@ class Channel(asyncio.Protocol, abc.ABC):
         """Hand each whole answer to who waits for it."""
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell who waits."""
+        """Tell who waits, and keep what makes the next connection cheaper."""
+        secured: ssl.SSLObject | None = self.transport.get_extra_info("ssl_object") if self.transport else None
+        if secured and self.answered and isinstance(secured.context, ClientContext):
+            secured.context.keep_session(secured)
         for waiting in self.waiting.values():
             if not waiting.answer.done():
                 waiting.answer.set_exception(ConnectionResetError(str(exc or "the upstream closed the connection")))
+        self.ended.set()
 
 
 async def addresses_of(spec: UpstreamSpec) -> Sequence[str]:
     """Return the addresses that *spec* came with."""
     return spec.addresses
-
-
-def client_context(*, ca_file: Path | None = None, alpn: Sequence[str] = ()) -> ssl.SSLContext:
-    """Return what checks an upstream's certificate: the system's authorities, and those of *ca_file* beside them."""
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if ca_file:
-        context.load_verify_locations(ca_file)
-    if alpn:
-        context.set_alpn_protocols(list(alpn))
-    return context
 
 
 class Link:
@@ -151,23 +155,36 @@ class Link:
             self._channel.abort()
 
     async def _ask(self, question: bytes) -> bytes:
-        channel = self._open_channel()
-        if channel:
+        lost = 0
+        while True:
+            channel = self._open_channel() or await self._connect()
+            answered = channel.answered
             try:
                 return await self._ask_on(channel, question)
             except ConnectionError:
-                pass  # RFC 7766 §6.2.4: the other side closed while we asked; that says nothing about the question
-        return await self._ask_on(await self._connect(), question)
+                # RFC 7766 §6.2.4: the other side closed while we asked; that says nothing about the question. One that
+                # closes after each answer is asked on a new connection until our turn comes.
+                lost += channel.answered == answered
+                if lost >= MAX_LOST:
+                    raise
 
     async def _ask_on(self, channel: Channel, question: bytes) -> bytes:
-        started = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        # A connection that answered before and is silent now may be one that a router forgot: half of the time is left
+        # for a new one.
+        patience_s = self._attempt_s / 2
+        watch = loop.call_later(patience_s, _end_if_silent, channel, started) if channel.answered else None
         try:
             return await channel.ask(question)
         except asyncio.CancelledError:
-            # Time is up. If nothing at all came since, it is the connection that is dead, not the name that is slow.
-            if channel.heard_at < started:
-                channel.abort()
+            # Time is up, or the client gone. If nothing at all came for long, it is the connection that is dead.
+            if loop.time() - started >= patience_s:
+                _end_if_silent(channel, started)
             raise
+        finally:
+            if watch:
+                watch.cancel()
 
     def _open_channel(self) -> Channel | None:
         channel = self._channel
@@ -211,3 +228,8 @@ class Link:
             self._make, address, self._spec.port, ssl=self._context, server_hostname=name
         )
         return channel
+
+
+def _end_if_silent(channel: Channel, since: float) -> None:
+    if channel.heard_at < since:
+        channel.abort()

@@ -40,4 +40,4 @@ class StreamChannel(Channel):
         if waiting is None or waiting.answer.done():
             return  # who asked has given up
         if is_answer_to(answer, answer[:2] + waiting.question[2:], same_case=False):
-            waiting.answer.set_result(answer)
+            self.settle(waiting, answer)

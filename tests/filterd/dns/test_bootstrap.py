@@ -36,6 +36,21 @@ def test_addresses_are_asked_for_again_after_a_while() -> None:
     assert len(zone.asked) == 4
 
 
+def test_when_nobody_says_anew_the_old_addresses_are_tried() -> None:
+    zone, now, up = Zone(RECORDS), 0.0, True
+
+    async def ask(question: bytes) -> bytes:
+        if not up:
+            raise UpstreamError("down")
+        return zone.respond(question)
+
+    bootstrap = Bootstrap(ask, now=lambda: now)
+    found = run(bootstrap.find(NAMED))
+    now, up = KEEP_S, False
+
+    assert run(bootstrap.find(NAMED)) == found
+
+
 def test_a_name_without_addresses_is_said() -> None:
     with pytest.raises(UpstreamError, match=r"dns\.example has no address"):
         run(Bootstrap(Zone().ask).find(NAMED))

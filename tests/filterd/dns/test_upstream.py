@@ -1,163 +1,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Several upstreams: in order, the next when one fails, the dead one last."""
+"""The world's upstreams and those of some domains, by every scheme."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
 from filterd.dns import wire
-from filterd.dns.blocking import NETWORK_ERROR, NO_REACHABLE_AUTHORITY
-from filterd.dns.upstream import Upstreams, make_upstreams, parse_upstream
+from filterd.dns.blocking import NETWORK_ERROR
+from filterd.dns.upstream import Strategy, Upstreams, make_upstreams, parse_domain, parse_upstream
 from filterd.dns.upstream_doh import ALPN
 from filterd.dns.upstream_spec import UpstreamError
 from tests.filterd.dns.authority import Authority
-from tests.filterd.dns.fakes import Zone, answers, read, run
+from tests.filterd.dns.fakes import Zone, answers, run
 from tests.filterd.dns.servers import DohServer, StreamServer, udp_server
+from tests.filterd.dns.unbound import choose_ports, unbound
 
 QUESTION = wire.make_question(wire.encode_name("www.example"), wire.A)
 RECORD = "www.example. 60 IN A 192.0.2.1"
 RIGHT = [("www.example.", "A", "192.0.2.1")]
-
-
-class FakeUpstream:
-    """Does as it is told: an rcode to answer with, an error to raise, or ``None`` for silence."""
-
-    def __init__(self, does: int | UpstreamError | None) -> None:
-        self.does = does
-        self.asked = 0
-        self.closed = False
-
-    async def ask(self, question: bytes) -> bytes:
-        self.asked += 1
-        if isinstance(self.does, UpstreamError):
-            raise self.does
-        if self.does is None:
-            await asyncio.Event().wait()
-        return wire.reply(wire.parse_query(question), rcode=self.does or 0)
-
-    async def close(self) -> None:
-        self.closed = True
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def together(*members: FakeUpstream, now: Clock | None = None, deadline_s: float = 5) -> Upstreams:
-    named = [(f"udp://{n}", member) for n, member in enumerate(members)]
-    return Upstreams(named, now=now or Clock(), deadline_s=deadline_s)
-
-
-def test_the_first_answers_and_the_second_is_not_asked() -> None:
-    first, second = FakeUpstream(0), FakeUpstream(0)
-
-    run(together(first, second).ask(QUESTION))
-
-    assert (first.asked, second.asked) == (1, 0)
-
-
-def test_when_one_fails_the_next_is_asked() -> None:
-    first, second = FakeUpstream(UpstreamError("down")), FakeUpstream(0)
-
-    assert read(run(together(first, second).ask(QUESTION))).header.rcode == 0
-
-
-def test_one_that_failed_is_asked_last_for_a_while_which_grows() -> None:
-    clock = Clock()
-    first, second = FakeUpstream(UpstreamError("down")), FakeUpstream(0)
-    both = together(first, second, now=clock)
-
-    def first_asked_at(now: float) -> bool:
-        before, clock.now = first.asked, now
-        run(both.ask(QUESTION))
-        return first.asked > before
-
-    assert [first_asked_at(now) for now in (0.0, 0.5, 1.1, 2.0, 3.2)] == [True, False, True, False, True]
-
-
-def test_one_that_came_back_is_first_again(caplog: pytest.LogCaptureFixture) -> None:
-    clock = Clock()
-    first, second = FakeUpstream(UpstreamError("down")), FakeUpstream(0)
-    both = together(first, second, now=clock)
-    with caplog.at_level(logging.INFO):
-        run(both.ask(QUESTION))
-        first.does, clock.now = 0, 5.0
-        run(both.ask(QUESTION))
-        run(both.ask(QUESTION))
-
-    assert (first.asked, second.asked) == (3, 1)
-    assert [record.message for record in caplog.records] == [
-        "udp://0: down; it is asked last until it answers", "udp://0 answers again",
-    ]  # fmt: skip
-
-
-def test_one_alone_is_asked_again_when_it_fails() -> None:
-    only = FakeUpstream(UpstreamError("no answer in time", ede=NO_REACHABLE_AUTHORITY))
-
-    with pytest.raises(UpstreamError, match=r"udp://0: no answer in time") as caught:
-        run(together(only).ask(QUESTION))
-    assert only.asked == 3
-    assert caught.value.ede == NO_REACHABLE_AUTHORITY
-
-
-def test_the_deadline_ends_all() -> None:
-    with pytest.raises(UpstreamError) as caught:
-        run(together(FakeUpstream(None), FakeUpstream(0), deadline_s=0.05).ask(QUESTION))
-
-    assert caught.value.ede == NO_REACHABLE_AUTHORITY
-
-
-@pytest.mark.parametrize("rcode", [wire.SERVFAIL, wire.REFUSED, wire.NOTIMP, wire.FORMERR])
-def test_one_that_declines_is_passed_over(rcode: int) -> None:
-    first, second = FakeUpstream(rcode), FakeUpstream(wire.NXDOMAIN)
-
-    assert read(run(together(first, second).ask(QUESTION))).header.rcode == wire.NXDOMAIN
-
-
-def test_a_server_from_before_edns_is_asked_without() -> None:
-    class OldRouter(FakeUpstream):
-        async def ask(self, question: bytes) -> bytes:
-            self.asked += 1
-            if question[11]:
-                return question[:2] + b"\x81\x81" + bytes(8)
-            return Zone(RECORD).respond(question)
-
-    only = OldRouter(0)
-
-    assert answers(run(together(only).ask(QUESTION))) == RIGHT
-    assert only.asked == 2
-
-
-def test_when_all_decline_the_first_word_counts() -> None:
-    members = FakeUpstream(wire.SERVFAIL), FakeUpstream(wire.REFUSED)
-
-    assert read(run(together(*members).ask(QUESTION))).header.rcode == wire.SERVFAIL
-    assert [member.asked for member in members] == [1, 1]
-
-
-def test_a_declined_question_outlives_the_deadline() -> None:
-    answer = run(together(FakeUpstream(wire.REFUSED), FakeUpstream(None), deadline_s=0.05).ask(QUESTION))
-
-    assert read(answer).header.rcode == wire.REFUSED
-
-
-def test_closing_closes_all() -> None:
-    members = FakeUpstream(0), FakeUpstream(0)
-
-    run(together(*members).close())
-
-    assert all(member.closed for member in members)
-
-
-def test_no_upstream_at_all_is_said() -> None:
-    with pytest.raises(ValueError, match="name at least one"):
-        Upstreams([])
 
 
 async def ask_by(*texts: str, authority: Authority | None = None) -> bytes:
@@ -218,3 +83,166 @@ def test_an_upstream_whose_certificate_is_wrong_gets_no_question(authority: Auth
 
     run(work())
     assert zone.asked == []
+
+
+def host_question(name: str) -> bytes:
+    return wire.make_question(wire.encode_name(name), wire.A)
+
+
+HOUSE = "printer.home.lan. 60 IN A 192.168.7.9\n9.7.168.192.in-addr.arpa. 60 IN PTR printer.home.lan."
+WORLD = "www.example. 60 IN A 192.0.2.1\npublic.home.lan. 60 IN A 192.0.2.2"
+
+
+async def with_house(work: Callable[[Upstreams], Awaitable[None]], *, house: Zone, world: Zone) -> None:
+    async with udp_server(house.respond) as router, udp_server(world.respond) as port:
+        own = [parse_upstream(f"udp://127.0.0.1:{router}")]
+        domains = {"home.lan": own, parse_domain("192.168.7.0/24"): own, "public.home.lan": []}
+        upstreams = make_upstreams([parse_upstream(f"udp://127.0.0.1:{port}")], domains=domains)
+        try:
+            await work(upstreams)
+        finally:
+            await upstreams.close()
+
+
+def test_the_houses_names_go_to_the_router_and_the_worlds_do_not() -> None:
+    house, world = Zone(HOUSE), Zone(WORLD)
+
+    async def work(upstreams: Upstreams) -> None:
+        for name in ("printer.HOME.lan", "home.lan", "9.7.168.192.in-addr.arpa", "www.example", "public.home.lan"):
+            await upstreams.ask(host_question(name))
+
+    run(with_house(work, house=house, world=world))
+    assert [name for name, _ in house.asked] == ["printer.HOME.lan.", "home.lan.", "9.7.168.192.in-addr.arpa."]
+    assert [name for name, _ in world.asked] == ["www.example.", "public.home.lan."]
+
+
+def test_a_name_with_upstreams_of_its_own_is_told_from_others() -> None:
+    async def work(upstreams: Upstreams) -> None:
+        names = ("printer.home.lan", "home.lan", "9.7.168.192.in-addr.arpa", "nothome.lan", "lan", "public.home.lan")
+        assert [upstreams.has_own(name) for name in names] == [True, True, True, False, False, False]
+
+    run(with_house(work, house=Zone(), world=Zone()))
+
+
+def test_a_dead_routers_names_are_told_to_nobody_else() -> None:
+    world = Zone(WORLD)
+
+    async def work() -> None:
+        async with udp_server(world.respond) as port:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
+                unused.bind(("127.0.0.1", 0))
+                own = [parse_upstream(f"udp://127.0.0.1:{unused.getsockname()[1]}")]
+            upstreams = make_upstreams([parse_upstream(f"udp://127.0.0.1:{port}")], domains={"home.lan": own})
+            with pytest.raises(UpstreamError, match=r"\(home\.lan\)"):
+                await upstreams.ask(host_question("printer.home.lan"))
+            await upstreams.close()
+
+    run(work())
+    assert world.asked == []
+
+
+def test_how_all_of_them_are_doing_is_told() -> None:
+    async def work(upstreams: Upstreams) -> None:
+        await upstreams.ask(host_question("www.example"))
+        await upstreams.ask(host_question("printer.home.lan"))
+        assert [(report.asked, "home.lan" in report.name) for report in upstreams.report()] == [
+            (1, False), (1, True), (0, False),
+        ]  # fmt: skip
+
+    run(with_house(work, house=Zone(HOUSE), world=Zone(WORLD)))
+
+
+def test_a_strategy_is_for_the_worlds_upstreams() -> None:
+    zones = Zone(RECORD), Zone(RECORD)
+
+    async def work() -> None:
+        async with udp_server(zones[0].respond) as one, udp_server(zones[1].respond) as two:
+            specs = [parse_upstream(f"udp://127.0.0.1:{port}") for port in (one, two)]
+            upstreams = make_upstreams(specs, strategy=Strategy.ROUND_ROBIN)
+            for _ in range(4):
+                await upstreams.ask(QUESTION)
+            await upstreams.close()
+
+    run(work())
+    assert [len(zone.asked) for zone in zones] == [2, 2]
+
+
+def test_ipv6_upstreams_are_asked() -> None:
+    zone = Zone(RECORD)
+    try:
+        probe = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("this machine has no IPv6 loopback")
+    port = probe.getsockname()[1]
+    probe.close()
+
+    class Datagrams(asyncio.DatagramProtocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.DatagramTransport)
+            self.transport = transport
+
+        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+            self.transport.sendto(zone.respond(data), addr)
+
+    async def work() -> bytes:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(Datagrams, local_addr=("::1", port))
+        try:
+            return await ask_by(f"udp://[::1]:{port}")
+        finally:
+            transport.close()
+
+    assert answers(run(work())) == RIGHT
+
+
+REAL_RECORDS = [
+    *(f"n{n}.example. 60 IN A 192.0.2.{n}" for n in range(200)),
+    *(f'big.example. 60 IN TXT "{"x" * 200}{n}"' for n in range(20)),
+]
+
+
+@pytest.mark.parametrize("scheme", ["udp", "tcp", "tls", "https"])
+def test_a_real_resolver_answers_many_at_once_and_what_is_large(
+    scheme: str, authority: Authority, tmp_path: Path
+) -> None:
+    ports = choose_ports()
+    port = {"tls": ports.tls, "https": ports.https}.get(scheme, ports.plain)
+    path = "/dns-query" if scheme == "https" else ""
+
+    async def work() -> None:
+        async with unbound(tmp_path, authority, ports=ports, records=REAL_RECORDS):
+            upstreams = make_upstreams(
+                [parse_upstream(f"{scheme}://127.0.0.1:{port}{path}")], ca_file=authority.ca_file
+            )
+            try:
+                found = await asyncio.gather(*(upstreams.ask(host_question(f"n{n}.example")) for n in range(200)))
+                large = await upstreams.ask(wire.make_question(wire.encode_name("big.example"), 16))
+            finally:
+                await upstreams.close()
+        assert [answers(message)[0][2] for message in found] == [f"192.0.2.{n}" for n in range(200)]
+        assert len(answers(large)) == 20
+
+    run(work())
+
+
+@pytest.mark.parametrize("scheme", ["udp", "tls", "https"])
+def test_a_resolver_that_comes_back_is_asked_again(scheme: str, authority: Authority, tmp_path: Path) -> None:
+    ports = choose_ports()
+    port = {"tls": ports.tls, "https": ports.https}.get(scheme, ports.plain)
+    path = "/dns-query" if scheme == "https" else ""
+    records = ["www.example. 60 IN A 192.0.2.1"]
+
+    async def work() -> None:
+        upstreams = make_upstreams([parse_upstream(f"{scheme}://127.0.0.1:{port}{path}")], ca_file=authority.ca_file)
+        try:
+            async with unbound(tmp_path, authority, ports=ports, records=records):
+                assert answers(await upstreams.ask(QUESTION)) == RIGHT
+            with pytest.raises(UpstreamError):
+                await upstreams.ask(QUESTION)
+            async with unbound(tmp_path, authority, ports=ports, records=records):
+                assert answers(await upstreams.ask(QUESTION)) == RIGHT
+                assert [report.up for report in upstreams.report()] == [True]
+        finally:
+            await upstreams.close()
+
+    run(work())

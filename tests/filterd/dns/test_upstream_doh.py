@@ -10,8 +10,9 @@ import pytest
 
 from filterd.dns import wire
 from filterd.dns.upstream_doh import ALPN, DohChannel
-from filterd.dns.upstream_link import Link, client_context
+from filterd.dns.upstream_link import Link
 from filterd.dns.upstream_spec import UpstreamError, parse_upstream
+from filterd.dns.upstream_tls import client_context
 from tests.filterd.dns.authority import Authority
 from tests.filterd.dns.fakes import Zone, answers, run
 from tests.filterd.dns.servers import DohServer, Respond

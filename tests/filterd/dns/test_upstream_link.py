@@ -5,16 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 
 import pytest
 
 from filterd.dns import upstream_link, wire
 from filterd.dns.blocking import NETWORK_ERROR, NO_REACHABLE_AUTHORITY
-from filterd.dns.upstream_link import Link, client_context
+from filterd.dns.upstream_link import MAX_LOST, Link
 from filterd.dns.upstream_spec import UpstreamError, UpstreamSpec, parse_upstream
 from filterd.dns.upstream_stream import StreamChannel
-from tests.filterd.dns.authority import Authority
 from tests.filterd.dns.fakes import Zone, answers, run
 from tests.filterd.dns.servers import StreamServer
 
@@ -99,6 +97,24 @@ def test_a_connection_on_which_nothing_comes_is_given_up() -> None:
     assert run(work()) == 2
 
 
+def test_a_connection_that_went_silent_costs_the_question_nothing() -> None:
+    zone = Zone(RECORD)
+
+    async def work() -> int:
+        def respond(raw: bytes) -> bytes | None:
+            return None if server.connections == 1 and zone.asked else zone.respond(raw)
+
+        async with StreamServer(respond) as server:
+            asked = link(server.port, attempt_s=1.0)
+            await asked.ask(QUESTION)
+            found = await asyncio.gather(*(asked.ask(QUESTION) for _ in range(5)))
+            assert [answers(message) for message in found] == [RIGHT] * 5
+            await asked.close()
+            return server.connections
+
+    assert run(work()) == 2
+
+
 def test_a_connection_long_silent_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upstream_link, "IDLE_S", 0.0)
 
@@ -176,8 +192,38 @@ def test_closing_ends_a_connection_that_is_being_opened() -> None:
     run(work())
 
 
-def test_an_upstreams_certificate_is_checked(authority: Authority) -> None:
-    context = client_context(ca_file=authority.ca_file, alpn=("h2",))
+def test_one_that_closes_after_each_answer_answers_all() -> None:
+    zone, served = Zone(RECORD), 0
 
-    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
-    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+    async def work() -> list[bytes]:
+        def respond(raw: bytes) -> bytes | None:
+            nonlocal served
+            served += 1
+            if served % 2 == 0:
+                asyncio.get_running_loop().call_soon(server.drop)
+                return None
+            return zone.respond(raw)
+
+        async with StreamServer(respond) as server:
+            asked = link(server.port)
+            try:
+                return await asyncio.gather(*(asked.ask(QUESTION) for _ in range(8)))
+            finally:
+                await asked.close()
+
+    assert all(answers(message) == RIGHT for message in run(work()))
+
+
+def test_one_that_only_hangs_up_is_not_asked_for_ever() -> None:
+    async def work() -> int:
+        def respond(_raw: bytes) -> None:
+            server.drop()
+
+        async with StreamServer(respond) as server:
+            asked = link(server.port)
+            with pytest.raises(UpstreamError):
+                await asked.ask(QUESTION)
+            await asked.close()
+            return server.connections
+
+    assert run(work()) == MAX_LOST

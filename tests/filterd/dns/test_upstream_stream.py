@@ -8,9 +8,10 @@ import asyncio
 import pytest
 
 from filterd.dns import wire
-from filterd.dns.upstream_link import Link, client_context
+from filterd.dns.upstream_link import Link
 from filterd.dns.upstream_spec import UpstreamError, parse_upstream
 from filterd.dns.upstream_stream import StreamChannel
+from filterd.dns.upstream_tls import client_context
 from tests.filterd.dns.authority import Authority
 from tests.filterd.dns.fakes import Zone, answers, run
 from tests.filterd.dns.servers import Respond, StreamServer
