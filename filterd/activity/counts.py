@@ -19,14 +19,15 @@ class Counts:
         self.blocked_by_profile: Counter[str] = Counter()
 
     def add(self, event: Event) -> None:
-        """Count *event*."""
-        self.by_action[event.action] += 1
-        self.by_stage[event.stage] += 1
+        """Count *event*, as often as it happened."""
+        count = event.count
+        self.by_action[event.action] += count
+        self.by_stage[event.stage] += count
         if event.action == "block":
-            self.blocked_by_cause[event.cause] += 1
-            self.blocked_by_profile[event.profile] += 1
+            self.blocked_by_cause[event.cause] += count
+            self.blocked_by_profile[event.profile] += count
             if event.category:
-                self.blocked_by_category[event.category] += 1
+                self.blocked_by_category[event.category] += count
 
     @property
     def total(self) -> int:

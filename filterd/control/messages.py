@@ -271,3 +271,59 @@ class AnswerRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     answer: Literal["once", "15-minutes", "1-hour", "until-tomorrow", "always", "no", "never"]
     for_closed_hours: bool = False
+
+
+class ActivityEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision that was kept: *count* times the same, the last one at *at* (seconds since the epoch)."""
+
+    id: int
+    at: int
+    host: str
+    profile: str
+    action: str
+    category: str = ""
+    cause: str = ""
+    rule: str = ""
+    list: str = ""
+    count: int = 1
+
+
+class Activity(msgspec.Struct, frozen=True, kw_only=True):
+    """The events that were asked for, the latest first. *problem*: why nothing is kept, where nothing is."""
+
+    events: list[ActivityEvent]
+    problem: str = ""
+
+
+class ActivityTotal(msgspec.Struct, frozen=True, kw_only=True):
+    """How often in the hour that begins at *hour* (seconds since the epoch)."""
+
+    hour: int
+    profile: str
+    action: str
+    category: str = ""
+    count: int = 0
+
+
+class ActivityTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts by hour."""
+
+    totals: list[ActivityTotal]
+
+
+class Purge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Forget the activity before *before* (seconds since the epoch); all of it without."""
+
+    before: float | None = None
+
+
+class CategoryInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A category as an adult chooses it."""
+
+    id: str
+    names: dict[str, str]
+    descriptions: dict[str, str]
+    decree: list[str]
+    blocked_for: list[str]  # age bands
+    optional: bool = False
+    test_name: str = ""

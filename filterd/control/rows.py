@@ -12,7 +12,10 @@ from filterd.control.audit import AuditLog
 from filterd.control.calls import ApiError, Call, Endpoint, Needs
 from filterd.control.changes import Changes
 from filterd.control.gate import Gate
+from filterd.control.history import FILTERS, History
 from filterd.control.messages import (
+    Activity,
+    ActivityTotals,
     AddException,
     AnswerRequest,
     AskedPermission,
@@ -20,6 +23,7 @@ from filterd.control.messages import (
     AuditEntry,
     AuditReport,
     Caller,
+    CategoryInfo,
     ChangePassword,
     Done,
     Effects,
@@ -28,6 +32,7 @@ from filterd.control.messages import (
     OpenSession,
     PermissionState,
     Permit,
+    Purge,
     RecoveryCode,
     Restore,
     Restored,
@@ -58,11 +63,20 @@ class Parts:
     audit: AuditLog
     judge: Callable[[str, str], dict[str, Any]]
     profile_of: Callable[[Call], str]
+    history: History
+    categories: Callable[[], list[CategoryInfo]]
 
 
 def rows(parts: Parts) -> list[Endpoint]:
     """Return the whole API."""
-    found = [*_reading(parts), *_entering(parts.gate), *_settings(parts), *_for_now(parts), *_requests(parts)]
+    found = [
+        *_reading(parts),
+        *_entering(parts.gate),
+        *_settings(parts),
+        *_for_now(parts),
+        *_requests(parts),
+        *_activity(parts),
+    ]
     description = describe(found, version=parts.version)
 
     async def describe_itself(_: Call) -> dict[str, Any]:
@@ -95,7 +109,13 @@ def _reading(parts: Parts) -> Sequence[Endpoint]:
             total=len(entries),
         )
 
+    async def categories(_: Call) -> list[CategoryInfo]:
+        return parts.categories()
+
     return [
+        Endpoint(
+            "GET", "/v1/categories", "the categories", categories, list[CategoryInfo], needs=Needs.NOTHING
+        ),
         Endpoint("GET", "/v1/status", "the running daemon", status, Status, needs=Needs.NOTHING),
         Endpoint(
             "GET", "/v1/check", "why a name or URL is blocked or not", judge, Judged, needs=Needs.JUDGED,
@@ -176,3 +196,14 @@ def _requests(parts: Parts) -> Sequence[Endpoint]:
         ),
         Endpoint("DELETE", "/v1/requests/{id}", "forget a request", parts.requests.delete, Done),
     ]  # fmt: skip
+
+
+def _activity(parts: Parts) -> Sequence[Endpoint]:
+    history = parts.history
+    times = {name: FILTERS[name] for name in ("since", "until")}
+    return [
+        Endpoint("GET", "/v1/activity", "what was decided, the latest first", history.search, Activity, query=FILTERS),
+        Endpoint("GET", "/v1/activity/totals", "counts by hour", history.totals, ActivityTotals, query=times),
+        Endpoint("GET", "/v1/activity.csv", "the same as a table", history.table, None, query=FILTERS),
+        Endpoint("POST", "/v1/activity/purge", "forget activity for good", history.purge, Done, Purge),
+    ]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
@@ -28,6 +29,7 @@ class Service:
         database: Callable[[], DatabaseStatus],
         protection: Callable[[], tuple[str, str | None]] = lambda: ("on", None),
         notices: Callable[[], Iterable[str]] = tuple,
+        record: Callable[[Event], None] = lambda _event: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._version = version
@@ -35,6 +37,7 @@ class Service:
         self._database = database
         self._protection = protection
         self._notices = notices
+        self._record = record
         self._clock = clock
         self._started = clock()
         self._counts = Counts()
@@ -52,15 +55,19 @@ class Service:
             return
         match message:
             case Event():
-                self._counts.add(message)
+                self._take(message)
             case Batch():
                 for event in message.events:
-                    self._counts.add(event)
+                    self._take(event)
             case RoleState():
                 self._roles[message.name] = message
             case Counted():
                 self._dropped[message.name] = message.dropped
                 self._counters[message.name] = message.counters
+
+    def _take(self, event: Event) -> None:
+        self._counts.add(event)
+        self._record(event)
 
     def status(self) -> Status:
         """Return the state of everything."""
@@ -76,7 +83,7 @@ class Service:
             queries=counts.total,
             blocked=counts.by_action["block"],
             rewritten=counts.by_action["rewrite"],
-            dns=self._counters.get("dns", {}),
+            dns=self._dns_counters(),
             by_stage=dict(counts.by_stage),
             blocked_by_category=dict(counts.blocked_by_category.most_common()),
             blocked_by_cause=dict(counts.blocked_by_cause.most_common()),
@@ -86,6 +93,14 @@ class Service:
             database=database,
             problems=self._problems(lists, database),
         )
+
+    def _dns_counters(self) -> dict[str, int]:
+        """Return the sum over the workers that share the port."""
+        total = Counter[str]()
+        for name, counters in self._counters.items():
+            if name.partition("-")[0] == "dns":
+                total.update(counters)
+        return dict(total)
 
     def _problems(self, lists: Iterable[ListStatus], database: DatabaseStatus) -> list[str]:
         found = [f"{name}: {state.problem}" for name, state in sorted(self._roles.items()) if state.problem]

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from filterd import __version__
 from filterd.activity.feed import MAX_DATAGRAM
+from filterd.activity.recorder import Recorder, level_of
+from filterd.activity.store import ActivityStore
 from filterd.assembly import Assembly
 from filterd.commands.common import load
 from filterd.control.api import make_app
@@ -24,7 +26,8 @@ from filterd.control.changes import Changes
 from filterd.control.delays import Delays
 from filterd.control.desk import Places
 from filterd.control.gate import Gate
-from filterd.control.messages import DatabaseStatus
+from filterd.control.history import History
+from filterd.control.messages import CategoryInfo, DatabaseStatus
 from filterd.control.permissions import Permissions
 from filterd.control.requests import Requests
 from filterd.control.rows import Parts, rows
@@ -36,6 +39,7 @@ from filterd.database.layout import DatabaseError
 from filterd.lists.model import Meta
 from filterd.policy.clients import ClientRule, profile_of
 from filterd.policy.model import Client
+from filterd.policy.profile import Record
 from filterd.roles.base import SOURCE, SUPERVISOR
 from filterd.roles.household import Household
 from filterd.roles.updates import Updates, update_by_command
@@ -46,6 +50,8 @@ from filterd.supervisor import own_command
 
 logger = logging.getLogger(__name__)
 
+_WRITE_S = 2.0
+_FORGET_EVERY = 1800  # writings
 _BATCH = 256  # datagrams taken at a time, so that a flood of them does not starve the API
 
 
@@ -66,9 +72,12 @@ class ControlRole:
         self._api = next(b.socket for b in sockets if b.handed.kind == "unix-stream")
         self._feed = next(b.socket for b in sockets if b.handed.kind == "unix-datagram")
         self._assembly = self._read()
+        self._levels = self._record_levels()
+        self._store = ActivityStore(self._assembly.state / "activity" / "activity.db")
+        self._recorder = Recorder(self._store, lambda profile: self._levels.get(profile, Record.NONE))
         self._service = Service(
             version=__version__, lists=self._lists, database=self._database, protection=self._protection,
-            notices=self._notices,
+            notices=self._notices, record=self._recorder.take,
         )  # fmt: skip
         self._desk = self._set_up_desk()
         server = ControlServer(make_app(rows(self._desk), self._desk.gate.is_adult))
@@ -85,16 +94,22 @@ class ControlRole:
         for server, sockets in self._servers:
             tasks.create_task(server.serve(sockets=sockets))
         self._updating = tasks.create_task(self._updates.run(lambda: self._assembly))
+        self._writing = tasks.create_task(self._write_activity())
 
     async def reload(self) -> None:
         """Take up changed settings."""
         self._assembly = self._read()
         self._house = self._household()
+        self._levels = self._record_levels()
         self._updates.wake()
 
     async def stop(self) -> None:
         """End."""
         self._updating.cancel()
+        self._writing.cancel()
+        self._take()  # what came last
+        await self._desk.history.write()
+        self._store.close()
         for server, _ in self._servers:
             server.should_exit = True
 
@@ -125,8 +140,37 @@ class ControlRole:
         return Parts(
             version=__version__, status=self._service.status, gate=gate, changes=changes, permissions=permissions,
             requests=requests, audit=audit, judge=lambda text, profile: self._house.show(text, profile),
-            profile_of=lambda call: self._profile_of(call.peer),
+            profile_of=lambda call: self._profile_of(call.peer), categories=self._categories,
+            history=History(
+                self._store, self._recorder, audit,
+                retention_days=lambda: self._assembly.settings.activity.retention_days,
+            ),
         )  # fmt: skip
+
+    async def _write_activity(self) -> None:
+        """Write every few seconds, forget every few hours; a bug here must not end what else control does."""
+        while True:
+            try:
+                await self._desk.history.forget_old()
+                for _ in range(_FORGET_EVERY):
+                    await asyncio.sleep(_WRITE_S)
+                    await self._desk.history.write()
+            except Exception:
+                logger.exception("activity could not be written")
+                await asyncio.sleep(_WRITE_S)
+
+    def _record_levels(self) -> dict[str, Record]:
+        ceiling = self._assembly.settings.activity.record
+        return {name: level_of(profile.record, ceiling) for name, profile in self._assembly.profiles().items()}
+
+    def _categories(self) -> list[CategoryInfo]:
+        return [
+            CategoryInfo(
+                id=c.id, names=dict(c.names), descriptions=dict(c.descriptions), decree=list(c.decree),
+                blocked_for=sorted(c.blocked_for), optional=c.optional, test_name=c.test_name,
+            )
+            for c in self._shipped.catalogue.categories.values()
+        ]  # fmt: skip
 
     def _profile_of(self, peer: Peer) -> str:
         return profile_of(Client(user=peer.user), self._rules(), self._assembly.settings.policy.default_profile)
@@ -150,8 +194,10 @@ class ControlRole:
         return ("on" if standing.on else "off"), None
 
     def _notices(self) -> list[str]:
-        reset_by = self._auth.reset_by
-        return [f"the password was set anew by {reset_by}, without the old one"] if reset_by else []
+        found = [self._store.problem] if self._store.problem else []
+        if reset_by := self._auth.reset_by:
+            found.append(f"the password was set anew by {reset_by}, without the old one")
+        return found
 
     def _take(self) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -18,8 +18,10 @@ from tests.filterd.control.fakes import Control
 
 
 @pytest.fixture
-def control(tmp_path: Path) -> Control:
-    return Control(tmp_path)
+def control(tmp_path: Path) -> Iterator[Control]:
+    made = Control(tmp_path)
+    yield made
+    made.store.close()
 
 
 @pytest.fixture

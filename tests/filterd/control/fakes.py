@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from filterd.activity.recorder import Recorder
+from filterd.activity.store import ActivityStore
 from filterd.control.audit import AuditLog
 from filterd.control.auth import Auth
 from filterd.control.calls import Call, Peer
@@ -18,13 +20,14 @@ from filterd.control.changes import Changes
 from filterd.control.delays import Delays
 from filterd.control.desk import Places
 from filterd.control.gate import Gate
-from filterd.control.messages import ChangePassword, OpenSession, Status
+from filterd.control.history import History
+from filterd.control.messages import CategoryInfo, ChangePassword, OpenSession, Status
 from filterd.control.permissions import Permissions
 from filterd.control.requests import Requests
 from filterd.control.rows import Parts
 from filterd.control.sessions import Sessions
 from filterd.policy.model import Allow, Block, Cause, Reason, Verdict
-from filterd.policy.profile import Profile
+from filterd.policy.profile import Profile, Record
 from filterd.settings import Settings
 from filterd.settings_read import parse_settings
 from filterd.standing import read_standing
@@ -96,6 +99,9 @@ class Control:
             clock=lambda: self.now,
         )  # fmt: skip
         self.places = places
+        self.store = ActivityStore(folder / "activity" / "activity.db")
+        self.recorder = Recorder(self.store, lambda _profile: Record.ALL)
+        self.history = History(self.store, self.recorder, self.audit, retention_days=lambda: 30, clock=lambda: self.now)
 
     def _apply(self) -> None:
         self.applied += 1
@@ -118,7 +124,10 @@ class Control:
             version="9.9", status=lambda: Status(version="9.9", queries=4), gate=self.gate, changes=self.changes,
             permissions=self.permissions, requests=self.requests, audit=self.audit,
             judge=lambda name, profile: {"input": name, "profile": profile},
-            profile_of=lambda call: "adult" if call.peer.uid == 1000 else "child",
+            profile_of=lambda call: "adult" if call.peer.uid == 1000 else "child", history=self.history,
+            categories=lambda: [
+                CategoryInfo(id="drugs", names={"es": "Drogas"}, descriptions={}, decree=["2.5"], blocked_for=["child"])
+            ],
         )  # fmt: skip
 
     def call(self, body: object = None, *, uid: int = 1000, adult: bool = True, **path: str) -> Call:

@@ -24,7 +24,8 @@ def ask(path: str = "/metrics", *, method: str = "GET", host: str = "127.0.0.1")
     """Return status and text of the application's answer."""
     scope = {
         "type": "http", "http_version": "1.1", "method": method, "path": path, "raw_path": path.encode(),
-        "scheme": "http", "query_string": b"", "root_path": "", "headers": [(b"host", host.encode())], "server": ("127.0.0.1", 9100),
+        "scheme": "http", "query_string": b"", "root_path": "", "headers": [(b"host", host.encode())],
+        "server": ("127.0.0.1", 9100),
     }  # fmt: skip
     sent: list[dict[str, Any]] = []
 
