@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Queries by UDP.
+"""Queries by UDP: batch by batch, ready answers first.
 
 The socket is read as long as it has something to give: asyncio's own datagram transport goes through the whole loop for
 each datagram, and cannot say which of our addresses a query was sent to.
@@ -9,40 +9,48 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 
+from filterd.dns import wire
+from filterd.dns.batches import BATCH, ID_SIZE
+from filterd.dns.callers import Caller, Callers
+from filterd.dns.datagrams import Datagrams, open_datagrams
+from filterd.dns.fastpath import FastPath
+from filterd.dns.peer import Peer
 from filterd.dns.pipeline import Pipeline, Transport
-from filterd.policy.model import Client
 
-MAX_QUERY = 4096  # longer ones arrive cut, and are answered FORMERR
-BATCH = 64  # queries at a time, then the loop's other work
+BATCHES = 4  # taken at a time, then the loop's other work
 MAX_UNDER_WAY = 4096  # waiting for an upstream; a bound for memory
+_QR = wire.QR >> 8
 
-_ANCILLARY_SIZE = 128  # room for struct in_pktinfo and in6_pktinfo with their headers
-_Ancillary = tuple[int, int, bytes]
+
+@dataclass(slots=True)
+class UdpCounters:
+    """What never reached the pipeline."""
+
+    ready: int = 0  # answered with a ready answer
+    limited: int = 0  # not answered: the client asks too much
+    refused: int = 0  # not served at that address
 
 
 class UdpServer:
     """Answers what comes to *sock*, which is bound."""
 
-    def __init__(self, sock: socket.socket, pipeline: Pipeline, identify: Callable[[str], Client]) -> None:
+    def __init__(self, sock: socket.socket, pipeline: Pipeline, callers: Callers, fast: FastPath) -> None:
+        self.counters = UdpCounters()
         self._sock = sock
         self._pipeline = pipeline
-        self._identify = identify
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._callers = callers
+        self._fast = fast
+        self._tasks: set[asyncio.Task[bytes | None]] = set()
 
     async def start(self) -> None:
         """Begin to answer."""
-        self._sock.setblocking(False)
+        self._datagrams: Datagrams = open_datagrams(self._sock)
         self._loop = asyncio.get_running_loop()
-        receive = self._receive
-        if _is_wildcard(self._sock):
-            # Each query comes with the address it was sent to: a machine with several must answer from that one.
-            _ask_for_destination(self._sock)
-            receive = self._receive_with_destination
-        self._loop.add_reader(self._sock, self._read, receive)
+        self._loop.add_reader(self._sock, self._read)
 
     async def stop(self, *, grace_s: float) -> None:
         """Take no more queries, answer those under way within *grace_s*, close the socket."""
@@ -55,72 +63,77 @@ class UdpServer:
                 task.cancel()
         self._sock.close()
 
-    def _read(self, receive: Callable[[], tuple[bytes, Any, list[_Ancillary]]]) -> None:
-        for _ in range(BATCH):
-            try:
-                raw, peer, ancillary = receive()
-            except (BlockingIOError, InterruptedError):
+    def _read(self) -> None:
+        for _ in range(BATCHES):
+            questions, hosts = self._datagrams.receive()
+            if not questions:
                 return
-            except OSError:
-                continue  # an error of an answer sent before (its receiver is gone), reported here by the system
-            if len(self._tasks) >= MAX_UNDER_WAY:
-                self._pipeline.counters.dropped += 1
+            replies = self._answer_batch(questions, hosts)
+            self._pipeline.counters.dropped += self._datagrams.send(replies)
+            if len(questions) < BATCH:
+                return  # what has come meanwhile is better taken together with what comes next
+
+    def _answer_batch(self, questions: Sequence[bytes], hosts: Sequence[bytes]) -> list[bytes | None]:
+        """Return the replies that can be given at once, ``None`` for the others. This loop is what speed is about."""
+        now = self._fast.tick()
+        callers = self._callers
+        caller_of = callers.refresh(now).get
+        find = self._fast.find
+        replies: list[bytes | None] = []
+        reply_with = replies.append
+        thought = 0
+        for question, host in zip(questions, hosts, strict=True):
+            caller = caller_of(host) or callers.meet(host)
+            if caller.left > 0:
+                caller.left -= 1
+            elif not callers.admit(caller, now):
+                self.counters.limited += 1
+                thought += 1
+                reply_with(None)
                 continue
-            # Eager: most queries need no upstream and are answered before this returns. A set and no TaskGroup, for
-            # that would want a task of its own for as long as we serve.
-            task = asyncio.Task(self._answer(raw, peer, ancillary), loop=self._loop, eager_start=True)
-            if not task.done():
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+            reply = find(caller.ready, question, now)
+            if reply is None:
+                thought += 1
+                reply = self._think(caller, len(replies))
+            reply_with(reply)
+        self.counters.ready += len(replies) - thought
+        return replies
 
-    async def _answer(self, raw: bytes, peer: Any, ancillary: list[_Ancillary]) -> None:
-        reply = await self._pipeline.answer(raw, self._identify(peer[0]), transport=Transport.UDP)
-        if reply is None:
+    def _think(self, caller: Caller, at: int) -> bytes | None:
+        """Return the reply without id to message *at* of the batch, if nobody needs to be waited for."""
+        raw = self._datagrams.message(at)
+        if caller.client is None:
+            self.counters.refused += 1
+            is_query = len(raw) > 2 and not raw[2] & _QR
+            return _without_id(wire.error_reply(raw, wire.REFUSED)) if is_query else None
+        if len(self._tasks) >= MAX_UNDER_WAY:
+            self._pipeline.counters.dropped += 1
+            return None
+        # Eager: most queries need no upstream and are answered before this returns. A set and no TaskGroup, for
+        # that would want a task of its own for as long as we serve.
+        task = asyncio.Task(self._ask_pipeline(raw, caller), loop=self._loop, eager_start=True)
+        if task.done():
+            return _without_id(task.result())
+        self._tasks.add(task)
+        task.add_done_callback(partial(self._send_late, self._datagrams.peer(at)))
+        return None
+
+    async def _ask_pipeline(self, raw: bytes, caller: Caller) -> bytes | None:
+        assert caller.client is not None  # noqa: S101 (asked before)
+        generation = self._fast.generation
+        reply = await self._pipeline.reply(raw, caller.client, transport=Transport.UDP)
+        if reply.ready_s:
+            self._fast.put(raw, reply, profile=caller.profile, generation=generation)
+        return reply.message
+
+    def _send_late(self, peer: Peer, task: asyncio.Task[bytes | None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
             return
-        try:
-            if ancillary:
-                self._sock.sendmsg([reply], ancillary, 0, peer)
-            else:
-                self._sock.sendto(reply, peer)
-        except OSError:
-            self._pipeline.counters.dropped += 1  # no room or no way: as if lost on the wire, the client asks again
-
-    def _receive(self) -> tuple[bytes, Any, list[_Ancillary]]:
-        raw, peer = self._sock.recvfrom(MAX_QUERY)
-        return raw, peer, []
-
-    def _receive_with_destination(self) -> tuple[bytes, Any, list[_Ancillary]]:
-        raw, ancillary, _, peer = self._sock.recvmsg(MAX_QUERY, _ANCILLARY_SIZE)
-        return raw, peer, _source(ancillary)
+        reply = task.result()
+        if reply is not None and not self._datagrams.send_to(peer, reply):
+            self._pipeline.counters.dropped += 1
 
 
-def _is_wildcard(sock: socket.socket) -> bool:
-    return sock.getsockname()[0] in ("0.0.0.0", "::")
-
-
-if sys.platform == "linux":
-    _DESTINATIONS = ((socket.IPPROTO_IP, socket.IP_PKTINFO), (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO))
-
-    def _ask_for_destination(sock: socket.socket) -> None:
-        if sock.family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_PKTINFO, 1)  # an IPv6 socket may take IPv4 too
-
-    def _source(ancillary: list[_Ancillary]) -> list[_Ancillary]:
-        return [_as_source(item) for item in ancillary if item[:2] in _DESTINATIONS]
-
-    def _as_source(item: _Ancillary) -> _Ancillary:
-        level, kind, packed = item
-        if level != socket.IPPROTO_IP:
-            return item
-        # struct in_pktinfo: interface, local address, destination. The system fills them when it receives and reads
-        # the middle one when it sends. Interface 0: the routing table knows the way back.
-        return level, kind, bytes(4) + packed[4:8] + bytes(4)
-
-else:
-
-    def _ask_for_destination(sock: socket.socket) -> None:
-        """Do nothing: elsewhere the routing table chooses the source, which is right with one address."""
-
-    def _source(_ancillary: list[_Ancillary]) -> list[_Ancillary]:
-        return []
+def _without_id(reply: bytes | None) -> bytes | None:
+    return None if reply is None else reply[ID_SIZE:]

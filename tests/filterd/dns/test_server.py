@@ -11,11 +11,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from filterd.dns import wire
+from filterd.dns.access import Access
+from filterd.dns.fastpath import FastPath
+from filterd.dns.listener import Gate
 from filterd.dns.pipeline import Pipeline
 from filterd.dns.server import DnsServer, client_of
 from filterd.dns.upstream import make_upstreams, parse_upstream
 from filterd.policy.model import Cause, Client, Reason, Rewrite
-from tests.filterd.dns.fakes import NOON, FakeDecide, Zone, answers, blocking, question, run
+from tests.filterd.dns.fakes import NOON, FakeDecide, Zone, answers, blocking, question, read, run
 from tests.filterd.dns.servers import udp_server
 
 RECORDS = """
@@ -179,3 +183,52 @@ def test_who_asks_is_identified_once() -> None:
 
     assert {request.client.user for request in run(work()).asked} == {"ana"}
     assert asked == ["127.0.0.1"]
+
+
+def test_what_took_which_way_is_counted_together() -> None:
+    async def work() -> tuple[dict[str, int], int]:
+        sockets = bind("127.0.0.1")
+        port = sockets[0].getsockname()[1]
+        fast = FastPath(lambda _client: "child")
+        server = DnsServer(
+            sockets, Pipeline(blocking("casino.example"), Zone(RECORDS).ask, clock=lambda: NOON), fast=fast
+        )
+        await server.start()
+        for name in ("casino.example", "www.example"):
+            for _ in range(5):
+                await asyncio.to_thread(ask, port, question(name))
+        fast.take_hits()
+        await server.stop()
+        return server.counters(), len(fast)
+
+    counted, kept = run(work())
+    assert {key: counted[key] for key in ("queries", "blocked", "ready", "limited", "refused", "dropped")} == {
+        "queries": 10, "blocked": 5, "ready": 8, "limited": 0, "refused": 0, "dropped": 0,
+    }  # fmt: skip
+    assert kept == 2
+
+
+def test_without_ready_answers_each_query_is_thought_about() -> None:
+    decide = FakeDecide()
+
+    async def work() -> None:
+        async with serving(decide) as (port, _):
+            for _ in range(4):
+                await asyncio.to_thread(ask, port, question("www.example"))
+
+    run(work())
+    assert len(decide.asked) == 4
+
+
+def test_an_address_outside_the_gate_is_refused() -> None:
+    async def work() -> bytes:
+        sockets = bind("127.0.0.1")
+        port = sockets[0].getsockname()[1]
+        pipeline = Pipeline(FakeDecide(), Zone(RECORDS).ask, clock=lambda: NOON)
+        server = DnsServer(sockets, pipeline, gate=Gate(access=Access(["192.0.2.0/24"])))
+        await server.start()
+        reply = await asyncio.to_thread(ask, port, question("www.example"))
+        await server.stop()
+        return reply
+
+    assert read(run(work())).header.rcode == wire.REFUSED
