@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import ipaddress
-import ssl
 from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 from functools import cached_property
@@ -13,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from filterd import paths
 from filterd.compilation import Compilation
-from filterd.dns.upstream_spec import parse_upstream
+from filterd.edges import check_edges
 from filterd.lists.model import ALL_CATEGORIES, Meta, Subscription
 from filterd.lists.sources import Sources, load_sources
 from filterd.lists.store import Store
@@ -25,9 +24,8 @@ from filterd.policy.profile import OwnPatterns, Profile, preset
 from filterd.policy.rules import Format
 from filterd.policy.schedule import Schedule, Slot, parse_days, parse_time
 from filterd.policy.userpatterns import UserPatterns, parse_user_pattern
-from filterd.proxy.resolve import PrivateTargets
 from filterd.settings import ClientEntry, ProfileSection, Settings
-from filterd.settings_read import Source, nearest, parse_listen
+from filterd.settings_read import Source, nearest
 from filterd.shipped import Shipped
 from filterd.standing import read_standing, standing_path
 
@@ -135,46 +133,11 @@ class Assembly:
                 hint = nearest(entry.category, [*known, ALL_CATEGORIES])
                 raise self._source.error(("lists", name, "category"), f"unknown category {entry.category!r}{hint}")
 
-        self._check_edges()
+        check_edges(self.settings, self._source)
         for at, listener in enumerate(self.settings.proxy.listeners):
             if listener.mode == "transparent":
                 path = ("proxy", "listeners", at, "mode")
                 raise self._source.error(path, "transparent listeners are not in this version yet; use explicit")
-
-    def _check_edges(self) -> None:
-        dns, proxy = self.settings.dns, self.settings.proxy
-        ours = set(map(parse_listen, dns.listen))
-        if dns.listen and not dns.upstreams:
-            raise self._source.error(("dns", "upstreams"), "dns.upstreams: name at least one resolver to ask")
-        for at, text in enumerate(dns.upstreams):
-            path = ("dns", "upstreams", at)
-            try:
-                upstream = parse_upstream(text)
-            except ValueError as error:
-                raise self._source.error(path, f"dns.upstreams: {error}") from error
-            everywhere = {port for address, port in ours if ipaddress.ip_address(address).is_unspecified}
-            if any(
-                (address, upstream.port) in ours
-                or (upstream.port in everywhere and ipaddress.ip_address(address).is_loopback)
-                for address in upstream.addresses
-            ):
-                raise self._source.error(
-                    path, f"dns.upstreams: {text} is our own address: every question would go round"
-                )
-        try:
-            PrivateTargets.parse(proxy.private_targets)
-        except ValueError as error:
-            raise self._source.error(("proxy", "private_targets"), f"proxy.{error}") from error
-        for section, text in (("dns", dns.upstream_ca), ("proxy", proxy.upstream_ca)):
-            if text and not Path(text).is_file():
-                raise self._source.error((section, "upstream_ca"), f"{section}.upstream_ca: {text}: no such file")
-            if not text:
-                continue
-            try:
-                ssl.create_default_context(cafile=text)
-            except (ssl.SSLError, OSError) as error:
-                message = f"{section}.upstream_ca: {text}: no certificates in PEM form"
-                raise self._source.error((section, "upstream_ca"), message) from error
 
     def notices(self) -> list[str]:
         """Return which settings ask for what this version cannot do yet: said plainly, never left out in silence."""

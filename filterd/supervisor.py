@@ -229,8 +229,11 @@ class Supervisor:
                 continue
             self._keep_configuration(fresh)
             problems = list(await asyncio.to_thread(self._prepare, fresh))
-            if _listeners(fresh) != _listeners(plan):
-                problems.append("listening addresses changed: they take effect when filterd is started again")
+            if _from_the_start(fresh) != _from_the_start(plan):
+                problems.append(
+                    "listeners, their certificates, the cache's size or who is served changed: "
+                    "this takes effect when filterd is started again"
+                )
             for problem in problems:
                 logger.warning("%s", problem)
             self._tell_problems(problems)
@@ -314,10 +317,13 @@ def _stamps(paths: Sequence[Path]) -> list[tuple[int, int, int] | None]:
     return found
 
 
-def _listeners(plan: Plan) -> tuple[object, ...]:
+def _from_the_start(plan: Plan) -> tuple[object, ...]:
+    """Return what a running daemon does not take up."""
     settings = plan.settings
-    listeners = settings.dot.listen, settings.doh.listen, settings.metrics.listen
-    return settings.dns.listen, settings.dns.workers, settings.proxy.listen, settings.proxy.listeners, *listeners
+    dns = settings.dns
+    fixed = dns.cache_mb, dns.min_ttl, dns.max_ttl, dns.serve_stale_hours, dns.rate_limit, dns.allow_from
+    web = settings.proxy.listen, settings.proxy.listeners, settings.metrics.listen
+    return dns.listen, dns.workers, settings.dot, settings.doh, *fixed, *web
 
 
 def _how(status: int) -> str:

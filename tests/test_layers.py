@@ -37,7 +37,7 @@ ALLOWED: dict[str, set[str]] = {
         "filterd.standing", *SETTINGS,
     },
 }  # fmt: skip
-COMPOSITION = ("filterd.assembly", "filterd.compilation", "filterd.list_updates", "filterd.shipped")
+COMPOSITION = ("filterd.assembly", "filterd.edges", "filterd.compilation", "filterd.list_updates", "filterd.shipped")
 EVERYTHING = (
     *COMPOSITION,
     "filterd.cli",

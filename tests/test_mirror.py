@@ -22,6 +22,8 @@ SHOWN_ELSEWHERE = {
     "filterd/roles/base.py": "tests/e2e/test_daemon.py",
     "filterd/roles/control.py": "tests/e2e/test_daemon.py",
     "filterd/roles/dns.py": "tests/e2e/test_daemon.py",
+    "filterd/roles/dns_parts.py": "tests/e2e/test_resolver.py",
+    "filterd/activity/query.py": "tests/filterd/activity/test_store.py",
     "filterd/roles/proxy.py": "tests/e2e/test_daemon.py",
 }
 

@@ -51,12 +51,25 @@ class RoleState(msgspec.Struct, frozen=True, tag="role", omit_defaults=True):
     problem: str = ""
 
 
+class UpstreamCounted(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How an upstream has been since the start; latencies in milliseconds."""
+
+    name: str
+    asked: int = 0
+    failed: int = 0
+    up: bool = True
+    mean_ms: float = 0.0
+    p95_ms: float = 0.0
+    error: str = ""
+
+
 class Counted(msgspec.Struct, frozen=True, tag="counted", omit_defaults=True):
     """What a role counted itself since its start, and how many decisions were lost on the way here."""
 
     name: str
     dropped: int = 0
     counters: dict[str, int] = {}
+    upstreams: tuple[UpstreamCounted, ...] = ()
 
 
 Message = Event | Batch | RoleState | Counted

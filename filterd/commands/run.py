@@ -107,7 +107,7 @@ def _announcer(*, demo: Path | None) -> Callable[[list[Bound]], None]:
         lines += [f"  DNS    {address} (UDP, TCP)" for address in dns]
         lines += [f"  proxy  {address}" for address in web]
         others = {(b.handed.mode, b.handed.address) for b in bound if b.handed.role in ("dns", "control")}
-        lines += [f"  {mode:7}{address}" for mode, address in sorted(others) if mode]
+        lines += [f"  {mode:8}{address}" for mode, address in sorted(others) if mode]
         if demo and dns and web:
             lines += ["Pruebe · try:", *_examples(dns[0], web[0], demo)]
         sys.stdout.write("\n".join(lines) + "\n")

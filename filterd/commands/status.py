@@ -48,6 +48,7 @@ def show(status: Status, console: Console) -> None:
         for category, count in status.blocked_by_category.items():
             table.add_row(category, str(count))
         console.print(table)
+    _show_dns(status, console)
     table = Table("process", "state", "pid", "restarts", box=None, padding=(0, 2))
     for role in status.roles:
         table.add_row(role.name, role.state, str(role.pid), str(role.restarts))
@@ -58,3 +59,18 @@ def show(status: Status, console: Console) -> None:
         console.print(f"list {entry.id} ({entry.category}): {entry.entries} entries, {age}, {entry.state}")
     for problem in status.problems:
         console.print(f"[bold red]problem:[/] {escape(problem)}", highlight=False, soft_wrap=True)
+
+
+def _show_dns(status: Status, console: Console) -> None:
+    counted = status.dns
+    if not counted.get("queries"):
+        return
+    ready = counted.get("ready", 0) + counted.get("cache_hits", 0)
+    told = f"DNS: {counted['queries']} queries, {100 * ready / counted['queries']:.0f} % from memory"
+    for name in ("limited", "refused", "malformed", "dropped", "errors"):
+        told += f", {counted[name]} {name}" if counted.get(name) else ""
+    console.print(told)
+    for upstream in status.upstreams:
+        state = "" if upstream.up else f" [bold red]down[/]: {escape(upstream.error)}"
+        told = f"{upstream.asked} asked, {upstream.failed} failed, {upstream.mean_ms:.1f} ms{state}"
+        console.print(f"  {escape(upstream.name)}: {told}", highlight=False)

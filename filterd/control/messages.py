@@ -44,6 +44,18 @@ class DatabaseStatus(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
+class UpstreamStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A resolver that we ask; latencies in milliseconds."""
+
+    name: str
+    asked: int = 0
+    failed: int = 0
+    up: bool = True
+    mean_ms: float = 0.0
+    p95_ms: float = 0.0
+    error: str = ""
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """The running daemon."""
 
@@ -57,6 +69,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     rewritten: int = 0
     uncounted: int = 0  # decisions that were carried out while control was away or busy
     dns: dict[str, int] = msgspec.field(default_factory=dict)  # what the DNS process counted since its start
+    upstreams: list[UpstreamStatus] = msgspec.field(default_factory=list)
     by_stage: dict[str, int] = msgspec.field(default_factory=dict)
     blocked_by_category: dict[str, int] = msgspec.field(default_factory=dict)
     blocked_by_cause: dict[str, int] = msgspec.field(default_factory=dict)

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
 from filterd.activity.counts import Counts
-from filterd.activity.feed import Batch, Counted, Event, RoleState, decode
-from filterd.control.messages import DatabaseStatus, ListStatus, RoleStatus, Status
+from filterd.activity.feed import Batch, Counted, Event, RoleState, UpstreamCounted, decode
+from filterd.control.messages import DatabaseStatus, ListStatus, RoleStatus, Status, UpstreamStatus
 from filterd.lists.model import Meta, State
 
 logger = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ class Service:
         self._roles: dict[str, RoleState] = {}
         self._dropped: dict[str, int] = {}
         self._counters: dict[str, dict[str, int]] = {}
+        self._upstreams: dict[str, tuple[UpstreamCounted, ...]] = {}
         self.foreign = 0
 
     def receive(self, datagram: bytes) -> None:
@@ -64,6 +65,7 @@ class Service:
             case Counted():
                 self._dropped[message.name] = message.dropped
                 self._counters[message.name] = message.counters
+                self._upstreams[message.name] = message.upstreams
 
     def _take(self, event: Event) -> None:
         self._counts.add(event)
@@ -84,6 +86,7 @@ class Service:
             blocked=counts.by_action["block"],
             rewritten=counts.by_action["rewrite"],
             dns=self._dns_counters(),
+            upstreams=list(self._upstream_states()),
             by_stage=dict(counts.by_stage),
             blocked_by_category=dict(counts.blocked_by_category.most_common()),
             blocked_by_cause=dict(counts.blocked_by_cause.most_common()),
@@ -101,6 +104,23 @@ class Service:
             if name.partition("-")[0] == "dns":
                 total.update(counters)
         return dict(total)
+
+    def _upstream_states(self) -> Iterator[UpstreamStatus]:
+        """Yield how each upstream is; with several workers the counts of all, the latency of the first."""
+        by_name: dict[str, list[UpstreamCounted]] = {}
+        for _, upstreams in sorted(self._upstreams.items()):
+            for upstream in upstreams:
+                by_name.setdefault(upstream.name, []).append(upstream)
+        for name, seen in by_name.items():
+            yield UpstreamStatus(
+                name=name,
+                asked=sum(u.asked for u in seen),
+                failed=sum(u.failed for u in seen),
+                up=any(u.up for u in seen),
+                mean_ms=seen[0].mean_ms,
+                p95_ms=seen[0].p95_ms,
+                error=next((u.error for u in seen if u.error), ""),
+            )
 
     def _problems(self, lists: Iterable[ListStatus], database: DatabaseStatus) -> list[str]:
         found = [f"{name}: {state.problem}" for name, state in sorted(self._roles.items()) if state.problem]

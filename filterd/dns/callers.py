@@ -18,11 +18,15 @@ MAX_CALLERS = 4096  # addresses known at a time; senders are easily made up
 REMEMBERED_S = 5.0  # then asked for again: a device or a user may be another now
 _MOST_AT_A_TIME = 16
 _NO_LIMIT = 1 << 62
+_LOOPBACK6 = bytes(15) + b"\x01"
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """Queries of one client: *per_second* in the long run, *burst* at once; *per_second* 0 is no limit."""
+    """Queries of one client: *per_second* in the long run, *burst* at once; *per_second* 0 is no limit.
+
+    This machine's own programs are held to none: behind loopback they are one address for everybody on it.
+    """
 
     per_second: float = 0
     burst: float = 0
@@ -70,7 +74,7 @@ class Callers:
         network = host if len(host) == 4 else host[:8] + host[16:]
         caller = Caller(client, profile, self._fast.ready_for(profile), network)
         before = self._before.get(host)
-        caller.left = before.left if before else 0
+        caller.left = _NO_LIMIT if _is_loopback(host) else before.left if before else 0
         if len(self.known) < MAX_CALLERS:
             self.known[host] = caller
         return caller
@@ -90,3 +94,7 @@ class Callers:
             self._buckets.popitem(last=False)
         caller.left = max(0, taken - 1)
         return taken > 0
+
+
+def _is_loopback(host: bytes) -> bool:
+    return host[0] == 127 if len(host) == 4 else host[:16] == _LOOPBACK6

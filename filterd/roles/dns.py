@@ -5,21 +5,35 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections import Counter
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filterd.activity.feed import Counted, Sender
+from filterd.activity.feed import Counted, Sender, UpstreamCounted
 from filterd.assembly import Assembly
 from filterd.commands.common import load
 from filterd.dns.blocking import parse_blocked_answer
+from filterd.dns.boundaries import Boundaries
 from filterd.dns.fastpath import FastPath, ProfileOf
+from filterd.dns.identify import Identifier
 from filterd.dns.lasting import Lasts, make_lasts
 from filterd.dns.pipeline import Pipeline
-from filterd.dns.server import DnsServer
-from filterd.dns.upstream import Upstreams, make_upstreams, parse_upstream
+from filterd.dns.server import GRACE_S, DnsServer
+from filterd.dns.server_doh import DohServer
+from filterd.dns.server_dot import DotServer
 from filterd.policy.policy import Policy
 from filterd.policy.safesearch import SafeSearch, SafeTarget
-from filterd.settings import Dns
+from filterd.roles.dns_parts import (
+    cache_of,
+    encrypted_server,
+    gate_of,
+    opinion_of,
+    rate_of,
+    rules_of,
+    upstreams_of,
+)
+from filterd.settings import Dns, Settings
 from filterd.shipped import Shipped
 from filterd.sockets import Bound
 
@@ -42,61 +56,89 @@ class DnsRole:
         self._config = config
         self._shipped = Shipped()
         self._sockets = sockets
-        self._dns, policy, runtime = self._read()
+        self._name = sockets[0].handed.role if sockets else "dns"
+        self._settings, policy, runtime = self._read()
+        dns = self._settings.dns
         self._sender = Sender(str(runtime / "decisions.sock"))
-        self._counted = Counted("dns")
-        self._upstreams = _upstreams(self._dns)
-        self._fast = FastPath(_profile_of(policy), lasts_s=_lasts(policy))
+        self._counted = Counted(self._name)
+        self._upstreams, self._opinion = upstreams_of(dns), opinion_of(dns)
+        self._identify = Identifier(policy.clients)
+        boundary = Boundaries(policy.next_boundary, _profile_of(policy))
+        self._fast = FastPath(_profile_of(policy), lasts_s=_lasts(policy, boundary))
+        self._cache = cache_of(dns)
         safe = _safe_targets(self._shipped.safe_search)
         self._pipeline = Pipeline(
             policy.decide,
             self._upstreams.ask,
             clock=_now,
-            boundary=policy.next_boundary,
+            boundary=boundary,
             observe=self._sender.send,
-            blocked_answer=parse_blocked_answer(self._dns.blocked_answer),
+            blocked_answer=parse_blocked_answer(dns.blocked_answer),
             safe_addresses={target.host: target.addresses for target in safe},
             without_cname={target.host for target in safe if not target.cname},
+            rules=rules_of(self._settings, policy, self._upstreams, self._opinion),
+            cache=self._cache,
         )
 
     async def start(self, tasks: asyncio.TaskGroup) -> None:
         """Serve."""
-        self._server = DnsServer([b.socket for b in self._sockets], self._pipeline, fast=self._fast)
-        await self._server.start()
+        dns, gate = self._settings.dns, gate_of(self._settings.dns)
+        plain = [b.socket for b in self._sockets if not b.handed.mode]
+        self._server = DnsServer(
+            plain, self._pipeline, identify=self._identify, gate=gate, fast=self._fast, limit=rate_of(dns)
+        )
+        self._encrypted: list[DotServer | DohServer] = [
+            encrypted_server(bound, self._settings, self._pipeline, self._identify, gate)
+            for bound in self._sockets
+            if bound.handed.mode
+        ]
+        for server in (self._server, *self._encrypted):
+            await server.start()
         gc.collect()
         gc.freeze()
         gc.set_threshold(*_GC_THRESHOLDS)
         self._telling = tasks.create_task(self._tell_forever())
 
     async def reload(self) -> None:
-        """Swap policy and, where they changed, upstreams; no query is lost."""
+        """Swap policy, rules and, where they changed, upstreams; no query is lost."""
         # In a thread: reading and mapping take longer than a query may wait.
-        dns, policy, _ = await asyncio.to_thread(self._read)
-        blocked_answer = parse_blocked_answer(dns.blocked_answer)
+        settings, policy, _ = await asyncio.to_thread(self._read)
+        blocked_answer = parse_blocked_answer(settings.dns.blocked_answer)
         before = None
-        if (dns.upstreams, dns.upstream_ca) != (self._dns.upstreams, self._dns.upstream_ca):
-            before, self._upstreams = self._upstreams, _upstreams(dns)
+        if _asked(settings.dns) != _asked(self._settings.dns):
+            before = self._upstreams, self._opinion
+            self._upstreams, self._opinion = upstreams_of(settings.dns), opinion_of(settings.dns)
             self._pipeline.swap_upstream(self._upstreams.ask)
-        self._dns = dns
-        self._pipeline.swap(policy.decide, boundary=policy.next_boundary, blocked_answer=blocked_answer)
+        self._settings = settings
+        rules = rules_of(settings, policy, self._upstreams, self._opinion)
+        boundary = Boundaries(policy.next_boundary, _profile_of(policy))
+        self._pipeline.swap(policy.decide, boundary=boundary, blocked_answer=blocked_answer, rules=rules)
+        self._identify.swap(policy.clients)
         # Together with the swap: between the two no answer may be given or become ready.
-        self._fast.clear(_profile_of(policy), _lasts(policy))
+        self._fast.clear(_profile_of(policy), _lasts(policy, boundary))
         if before is not None:
-            await before.close()
+            await before[0].close()
+            if before[1]:
+                await before[1].close()
 
     async def stop(self) -> None:
         """Answer what is under way, then end."""
         self._telling.cancel()
-        await self._server.stop()
+        async with asyncio.TaskGroup() as stopping:
+            stopping.create_task(self._server.stop())
+            for server in self._encrypted:
+                stopping.create_task(server.stop(grace_s=GRACE_S))
         await self._upstreams.close()
+        if self._opinion:
+            await self._opinion.close()
         self._tell_hits(everything=True)
         self._tell_counters()
         self._sender.close()
 
-    def _read(self) -> tuple[Dns, Policy, Path]:
+    def _read(self) -> tuple[Settings, Policy, Path]:
         settings, path = load(self._config)
         assembly = Assembly.of(settings, path, self._shipped)
-        return settings.dns, assembly.policy(), assembly.runtime
+        return settings, assembly.policy(), assembly.runtime
 
     async def _tell_forever(self) -> None:
         while True:
@@ -111,10 +153,35 @@ class DnsRole:
             self._sender.send(decision, count=count, when=now)
 
     def _tell_counters(self) -> None:
-        counted = Counted("dns", dropped=self._sender.dropped, counters=self._server.counters())
+        counted = Counted(
+            self._name,
+            dropped=self._sender.dropped,
+            counters=self._counters(),
+            upstreams=tuple(self._upstream_counts()),
+        )
         if counted != self._counted:
             self._counted = counted
             self._sender.post(counted)
+
+    def _counters(self) -> dict[str, int]:
+        """Return all that was counted, each under its part's name."""
+        found = Counter(self._server.counters())
+        resolver = asdict(self._pipeline.resolver.counters)
+        found.update({f"cache_{name}": value for name, value in resolver.items()})
+        found["cache_bytes"] = self._cache.size
+        for server in self._encrypted:
+            kind = "dot" if isinstance(server, DotServer) else "doh"
+            found.update({f"{kind}_{name}": value for name, value in asdict(server.counters).items()})
+        return dict(found)
+
+    def _upstream_counts(self) -> list[UpstreamCounted]:
+        return [
+            UpstreamCounted(
+                name=r.name, asked=r.asked, failed=r.failed, up=r.up, mean_ms=round(r.mean_s * 1000, 2),
+                p95_ms=round(r.p95_s * 1000, 2), error=r.error,
+            )
+            for r in self._upstreams.report()
+        ]  # fmt: skip
 
 
 def _now() -> datetime:
@@ -125,13 +192,13 @@ def _profile_of(policy: Policy) -> ProfileOf:
     return lambda client: policy.profile(client).id
 
 
-def _lasts(policy: Policy) -> Lasts:
-    return make_lasts(policy.decide, policy.next_boundary, clock=_now)
+def _lasts(policy: Policy, boundary: Boundaries) -> Lasts:
+    return make_lasts(policy.decide, boundary, clock=_now)
 
 
-def _upstreams(dns: Dns) -> Upstreams:
-    specs = [parse_upstream(text) for text in dns.upstreams]
-    return make_upstreams(specs, ca_file=Path(dns.upstream_ca) if dns.upstream_ca else None)
+def _asked(dns: Dns) -> tuple[object, ...]:
+    """Return what the upstreams are made of."""
+    return dns.upstreams, dns.upstream_ca, dns.strategy, dns.domains, dns.second_opinion
 
 
 def _safe_targets(safe_search: SafeSearch) -> list[SafeTarget]:

@@ -10,11 +10,11 @@ from typing import Literal, cast
 from filterd.activity.feed import Sender
 from filterd.assembly import Assembly
 from filterd.commands.common import load
-from filterd.dns.upstream import make_upstreams, parse_upstream
 from filterd.proxy.addon import FilterAddon
 from filterd.proxy.judge import Rulebook
 from filterd.proxy.resolve import PrivateTargets, Resolve, Router, resolve_as_machine
 from filterd.proxy.runner import Listener, run_proxy
+from filterd.roles.dns_parts import upstreams_of
 from filterd.roles.lookup import Lookup
 from filterd.settings import Settings
 from filterd.settings_read import parse_listen
@@ -83,6 +83,4 @@ def _resolve(settings: Settings) -> Resolve:
     """
     if not settings.dns.listen:
         return resolve_as_machine
-    specs = [parse_upstream(text) for text in settings.dns.upstreams]
-    ca_file = Path(settings.dns.upstream_ca) if settings.dns.upstream_ca else None
-    return Lookup(make_upstreams(specs, ca_file=ca_file).ask)
+    return Lookup(upstreams_of(settings.dns).ask)

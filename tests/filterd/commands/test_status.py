@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from filterd.commands.status import show
-from filterd.control.messages import DatabaseStatus, ListStatus, RoleStatus, Status
+from filterd.control.messages import DatabaseStatus, ListStatus, RoleStatus, Status, UpstreamStatus
 from tests.filterd.commands.conftest import Run
 
 
@@ -20,6 +20,10 @@ def test_people_see_counts_processes_lists_and_problems() -> None:
         roles=[RoleStatus(name="dns", state="ready", pid=7, restarts=1)],
         lists=[ListStatus(id="ut1", category="all", entries=5, age_days=1.5, state="ok")],
         database=DatabaseStatus(built="2026-11-21", names=9), problems=["dns: it rained"],
+        dns={"queries": 100, "ready": 70, "cache_hits": 5, "limited": 2},
+        upstreams=[
+            UpstreamStatus(name="tls://1.1.1.1", asked=25, failed=1, up=False, mean_ms=12.34, error="timed out")
+        ],
     )  # fmt: skip
     screen = io.StringIO()
     show(status, Console(file=screen, width=200))
@@ -31,6 +35,8 @@ def test_people_see_counts_processes_lists_and_problems() -> None:
         "dns",
         "ut1 (all): 5 entries, 1.5 days old, ok",
         "problem: dns: it rained",
+        "DNS: 100 queries, 75 % from memory, 2 limited",
+        "tls://1.1.1.1: 25 asked, 1 failed, 12.3 ms down: timed out",
     ):
         assert part in text
 
