@@ -13,6 +13,7 @@ from mitmproxy import connection, http
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+from mitmproxy.tls import TlsData
 
 from filterd.proxy.block_page import Page, failure_page
 
@@ -59,6 +60,8 @@ def refuse(event: object, hook: str) -> None:
             event.layer = Refused(event.context)
         case ServerConnectionHookData():
             event.server.error = "the filter failed"
+        case TlsData():
+            event.ssl_conn = None  # no greeting: the connection ends
         case connection.Client():
             event.error = "the filter failed"
 
@@ -69,7 +72,7 @@ def as_response(page: Page, request: http.Request) -> http.Response:
     if request.method == "HEAD":
         response.raw_content = b""  # the length stays: RFC 9110 §9.3.2
     # After trouble the client starts afresh: mitmproxy remembers a failed server for as long as its client stays.
-    if page.status not in (200, 403):
+    if page.status not in (200, 403) and not request.is_http2:  # RFC 9113 §8.2.2: HTTP/2 has no such header
         response.headers["Connection"] = "close"
     return response
 

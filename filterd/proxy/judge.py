@@ -14,6 +14,7 @@ from mitmproxy import connection
 from filterd.policy.domains import is_address, normalise_host
 from filterd.policy.model import Allow, Block, Cause, Client, Decide, Decision, Request, Rewrite, Stage
 from filterd.proxy.block_page import Asked, CategoryNames, Page, block_page, notice_page
+from filterd.proxy.inspection import Inspection
 from filterd.proxy.resolve import NoRoute, Router
 from filterd.proxy.streams import Route
 from filterd.wording import Notice
@@ -31,6 +32,13 @@ class Rulebook:
     decide: Decide
     category_names: CategoryNames
     router: Router
+    inspection: Inspection | None = None  # nothing is decrypted without it
+    inspects: Callable[[str], bool] = lambda _: False  # whether a profile's pages are looked at
+    strict: Callable[[str], bool] = lambda _: False  # whether a profile is kept from what nobody can name
+
+    def inspection_for(self, profile: str) -> Inspection | None:
+        """Return what decrypts for *profile*; ``None`` where nothing does."""
+        return self.inspection if self.inspection is not None and self.inspects(profile) else None
 
 
 class Refusal(Exception):
@@ -95,7 +103,7 @@ class Judge:
     def _with_addresses(self, decision: Decision, addresses: Iterable[str]) -> Decision:
         """Return *decision*, or the block that one of the *addresses* deserves."""
         asked = decision.request
-        if is_address(asked.host) or _covers_addresses(decision.verdict):
+        if is_address(asked.host) or covers_addresses(decision.verdict):
             return decision
         for address in addresses:
             found = self.rulebook.decide(Request(Stage.HELLO, asked.client, asked.when, address))
@@ -120,7 +128,8 @@ def _serving_host(decision: Decision) -> str:
     return verdict.host if isinstance(verdict, Rewrite) else decision.request.host
 
 
-def _covers_addresses(verdict: Allow | Block | Rewrite) -> bool:
+def covers_addresses(verdict: Allow | Block | Rewrite) -> bool:
+    """Return whether *verdict*, on a name, holds for wherever the name leads."""
     match verdict:
         case Allow(reason):
             return reason is not None and reason.cause in _COVERS_ADDRESSES

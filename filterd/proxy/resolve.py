@@ -144,6 +144,11 @@ def is_own_address(address: str) -> bool:
     return False
 
 
+def is_public(address: str) -> bool:
+    """Return whether *address*, normalised, is one of the internet's."""
+    return _is_public(_plain(ipaddress.ip_address(address)))
+
+
 def _plain(address: _Address) -> _Address:
     """Return the IPv4 address that an IPv6 one stands for, where it does: it is the one that is reached."""
     if isinstance(address, ipaddress.IPv4Address):

@@ -93,7 +93,7 @@ class _Options:
 
     body_size_limit: None = None
     connection_strategy: str = "lazy"  # FilterStream dials, once it knows where
-    http2: bool = False
+    http2_ping_keepalive: int = 58
     http3: bool = False
     keep_host_header: bool = False
     normalize_outbound_headers: bool = True

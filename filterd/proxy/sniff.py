@@ -4,15 +4,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mitmproxy.proxy.layers.tls import get_client_hello
 from mitmproxy.tls import ClientHello
+
+from filterd.proxy.fingerprint import Shape, read_shape
 
 _MAX_HELLO = 64 * 1024  # with post-quantum keys a ClientHello takes two kilobytes
 _MAX_REQUEST_LINE = 16 * 1024
 _CLIENT_HELLO = 1  # RFC 8446 §4
 _SERVER_NAME = 0  # RFC 6066 §3
+
+_NO_SHAPE = Shape(mark="", browser=True, ech=False, alpn=())
 
 _request_line = re.compile(rb"[A-Z][A-Z-]{0,31} [^ \r\n]+ HTTP/1\.[01]\r?\n").match
 _request_line_begun = re.compile(rb"[A-Z][A-Z-]{0,31}( [^ \r\n]*( [HTP/1.0]{0,8}\r?)?)?").fullmatch
@@ -20,9 +24,10 @@ _request_line_begun = re.compile(rb"[A-Z][A-Z-]{0,31}( [^ \r\n]*( [HTP/1.0]{0,8}
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """A ClientHello; *names* are the server names in it, as sent."""
+    """A ClientHello; *names* are the server names in it, as sent, *shape* tells the program."""
 
     names: tuple[str, ...]
+    shape: Shape = field(default=_NO_SHAPE, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +68,13 @@ def _read_hello(data: bytes) -> Spoken:
             return NotYet() if len(data) < _MAX_HELLO else Unknown()
         if hello[0] != _CLIENT_HELLO:
             return Unknown()
-        extensions = ClientHello(hello[4:]).extensions
+        read = ClientHello(hello[4:])
+        extensions = read.extensions
+        shape = read_shape(read.cipher_suites, extensions, read.alpn_protocols)
         names = [name for kind, body in extensions if kind == _SERVER_NAME for name in _read_names(body)]
     except (ValueError, EOFError):
         return Unknown()
-    return Tls(tuple(names))
+    return Tls(tuple(names), shape)
 
 
 def _read_names(body: bytes) -> list[str]:

@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""mitmproxy's HTTP layers with our dialling, our own pages for trouble, and nothing kept in memory."""
+"""mitmproxy's HTTP and TLS layers with our dialling, our own pages for trouble, and nothing kept in memory."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, cast
 
 from mitmproxy import http
 from mitmproxy.connection import Connection, Server
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.layers import HttpLayer, TCPLayer
+from mitmproxy.proxy.layers import HttpLayer, ServerTLSLayer, TCPLayer
 from mitmproxy.proxy.layers.http import (
     DropStream,
     GetHttpConnection,
@@ -29,6 +28,9 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseProtocolError,
 )
 from mitmproxy.proxy.layers.http._http1 import Http1Connection
+from mitmproxy.proxy.layers.tls import TlsFailedServerHook
+from mitmproxy.tls import TlsData
+from OpenSSL import SSL
 
 from filterd.wording import Notice
 
@@ -38,8 +40,15 @@ TIMED_OUT = "no connection in time"
 _ROUTE = "filterd.route"
 _MAX_UNREAD = 256 * 1024  # servers take heads of 8 to 64 KiB
 
-# How trouble with a server is put into words for the client of a flow.
-Excuse = Callable[[http.HTTPFlow, Notice], http.Response]
+
+class Excuses(Protocol):
+    """How trouble with a server is put into words for the client of a flow."""
+
+    def page(self, flow: http.HTTPFlow, notice: Notice, /) -> http.Response:
+        """Return the answer to a request."""
+
+    def refuse_tunnel(self, flow: http.HTTPFlow, notice: Notice, /) -> http.Response | None:
+        """Return the answer to a CONNECT; ``None``: it is opened all the same, and we say it inside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,9 @@ class Route:
 
     addresses: tuple[str, ...]
     port: int
+
+
+HERE = Route((), 0)  # no server is needed: the answer is ours
 
 
 def set_route(flow: http.HTTPFlow, route: Route) -> None:
@@ -68,13 +80,13 @@ def route_of(flow: http.HTTPFlow) -> Route:
 class FilterHttpLayer(HttpLayer):
     """HTTP on one connection. A bug in the layers below hangs up instead of leaving the client waiting."""
 
-    def __init__(self, context: Context, mode: HTTPMode, excuse: Excuse) -> None:
+    def __init__(self, context: Context, mode: HTTPMode, excuses: Excuses) -> None:
         super().__init__(context, mode)
-        self._excuse = excuse
+        self._excuses = excuses
 
     def make_stream(self, stream_id: int) -> layer.CommandGenerator[None]:
         """Begin a request in a stream of our own."""
-        stream = FilterStream(self.context.fork(), stream_id, self._excuse)
+        stream = FilterStream(self.context.fork(), stream_id, self._excuses)
         self.streams[stream_id] = stream
         yield from self.event_to_child(stream, events.Start())
 
@@ -102,9 +114,9 @@ class FilterHttpLayer(HttpLayer):
 class FilterStream(HttpStream):
     """One request and its answer."""
 
-    def __init__(self, context: Context, stream_id: int, excuse: Excuse) -> None:
+    def __init__(self, context: Context, stream_id: int, excuses: Excuses) -> None:
         super().__init__(context, stream_id)
-        self._excuse = excuse
+        self._excuses = excuses
 
     def make_server_connection(self) -> layer.CommandGenerator[bool]:
         """Connect to the first address of the route that takes us; else answer with the reason."""
@@ -117,15 +129,15 @@ class FilterStream(HttpStream):
             if not err:
                 self.context.server = self.flow.server_conn = connection
                 return True
-        yield from self._answer(self._excuse(self.flow, _notice_for(err)))
+        yield from self._answer(self._excuses.page(self.flow, _notice_for(err)))
         return False
 
     def handle_connect_regular(self) -> layer.CommandGenerator[None]:
         """Open a tunnel, if it was not refused, and say so only once the server is there."""
-        if not self.flow.response:
+        if not self.flow.response and route_of(self.flow) is not HERE:
             err = yield from self._dial(route_of(self.flow))
             if err:
-                self.flow.response = self._excuse(self.flow, _notice_for(err))
+                self.flow.response = self._excuses.refuse_tunnel(self.flow, _notice_for(err))
         self.child_layer = layer.NextLayer(self.context)
         yield from self.handle_connect_finish()  # type: ignore[no-untyped-call]  # mitmproxy leaves it untyped
 
@@ -142,7 +154,7 @@ class FilterStream(HttpStream):
         """Tell a client that still waits for an answer, in its language, that the server gave none."""
         waits = self.server_state == self.state_wait_for_response_headers and not self.flow.response
         if waits and isinstance(event, ResponseProtocolError) and event.code.http_status_code():
-            yield from self._answer(self._excuse(self.flow, Notice.BROKEN_ANSWER))
+            yield from self._answer(self._excuses.page(self.flow, Notice.BROKEN_ANSWER))
         else:
             yield from super().handle_protocol_error(event)
 
@@ -178,6 +190,22 @@ class FilterStream(HttpStream):
             yield SendHttp(ResponseData(self.stream_id, content), self.context.client)
         yield DropStream(self.stream_id)
         yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
+
+
+class VerifyingLayer(ServerTLSLayer):
+    """TLS to the server of a tunnel. mitmproxy's own waits for ever where the server has left before the greeting."""
+
+    def start_handshake(self) -> layer.CommandGenerator[None]:
+        """Greet, or say at once that it cannot be done."""
+        yield from super().start_handshake()
+        begun = cast("SSL.Connection | None", self.tls)
+        if not self.command_to_reply_to or (begun is not None and self.conn.connected):
+            return
+        if begun is not None:  # else mitmproxy has closed it; a connection that is closed twice is not closed at all
+            yield commands.CloseConnection(self.conn)
+        self.conn.error = "connection closed"
+        yield TlsFailedServerHook(TlsData(self.conn, self.context, self.tls))
+        yield from self._handshake_finished("connection closed")
 
 
 def _notice_for(err: Any) -> Notice:

@@ -60,9 +60,13 @@ def is_websocket(request: http.Request) -> bool:
 
 def make_plain(request: http.Request, host: str) -> None:
     """Take out of *request* what is meant for a proxy, and every upgrade but a WebSocket; say which *host* is meant."""
-    request.data.authority = b""  # RFC 9112 §3.2.1: to a server the path alone
     for name in ("proxy-connection", "proxy-authorization"):
         request.headers.pop(name, None)
+    if request.is_http2:  # RFC 9113 §8.3.1: the site stands in its own field, and nowhere else
+        request.authority = request.authority or request.headers.get("host", "") or _show(host)
+        request.headers.pop("host", None)
+        return
+    request.data.authority = b""  # RFC 9112 §3.2.1: to a server the path alone
     if not request.headers.get("host"):  # HTTP/1.0; servers of many sites need it
         port = request.data.port
         request.headers["Host"] = _show(host) if port == _default_port(request) else f"{_show(host)}:{port}"

@@ -15,8 +15,13 @@ from dataclasses import dataclass, field
 from email.message import Message
 from typing import Protocol
 
+import h2.config
+import h2.connection
+import h2.events
+
 from filterd.policy.model import Allow, Block, Cause, Decide, Decision, Reason, Request, Verdict
 from filterd.proxy.addon import FilterAddon
+from filterd.proxy.inspection import Inspection
 from filterd.proxy.judge import Rulebook
 from filterd.proxy.resolve import PrivateTargets, Router
 from filterd.proxy.runner import Listener, run_proxy
@@ -50,6 +55,20 @@ class Hosts:
         if host not in self.addresses:
             raise socket.gaierror(socket.EAI_NONAME, "no such name")
         return self.addresses[host]
+
+
+def open_rulebook(
+    decide: Decide | Mapping[str, Verdict],
+    hosts: Mapping[str, Sequence[str]],
+    inspection: Inspection,
+    *,
+    strict: bool = True,
+    private: Sequence[str] = ("127.0.0.0/8",),
+) -> Rulebook:
+    """Return a rulebook under which everybody is inspected."""
+    policy = Table(decide) if isinstance(decide, Mapping) else decide
+    router = Router(Hosts(hosts), PrivateTargets.parse(private))
+    return Rulebook(policy, NAMES, router, inspection, inspects=lambda _: True, strict=lambda _: strict)
 
 
 def broken(request: Request, /) -> Decision:
@@ -122,6 +141,21 @@ class StartProxy(Protocol):
         *,
         listeners: Sequence[Listener] = ...,
         private: Sequence[str] = ...,
+        allow_unknown_protocols: bool = ...,
+        connect_timeout_s: float = ...,
+    ) -> RunningProxy: ...
+
+
+class StartInspecting(Protocol):
+    """What the fixture ``start_inspecting`` gives."""
+
+    def __call__(
+        self,
+        verdicts: Mapping[str, Verdict] = ...,
+        hosts: Mapping[str, Sequence[str]] = ...,
+        *,
+        inspection: Inspection = ...,
+        strict: bool = ...,
         allow_unknown_protocols: bool = ...,
         connect_timeout_s: float = ...,
     ) -> RunningProxy: ...
@@ -312,3 +346,57 @@ def listening(talk: Callable[[socket.socket], None]) -> Iterator[int]:
             with contextlib.suppress(OSError):  # wakes an accept() that nobody came for
                 socket.create_connection(server.getsockname(), timeout=1).close()
             thread.join()
+
+
+@contextlib.contextmanager
+def serving_http2(tls: ssl.SSLContext) -> Iterator[Origin]:
+    """Run an origin that speaks HTTP/2 alone; it answers each request with its path and the size of its body."""
+    tls.set_alpn_protocols(["h2"])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        origin = Origin(listener.getsockname()[1])
+        threads: list[threading.Thread] = []
+        stop = threading.Event()
+
+        def accept() -> None:
+            while True:
+                connection, _ = listener.accept()
+                if stop.is_set():
+                    connection.close()
+                    return
+                threads.append(threading.Thread(target=_talk_http2, args=(connection, tls, origin)))
+                threads[-1].start()
+
+        acceptor = threading.Thread(target=accept)
+        acceptor.start()
+        try:
+            yield origin
+        finally:
+            stop.set()
+            socket.create_connection(("127.0.0.1", origin.port), timeout=5).close()
+            for thread in (acceptor, *threads):
+                thread.join(10)
+
+
+def _talk_http2(connection: socket.socket, tls: ssl.SSLContext, origin: Origin) -> None:
+    spoken = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
+    sizes: dict[int, int] = {}
+    paths: dict[int, str] = {}
+    with contextlib.suppress(OSError), tls.wrap_socket(connection, server_side=True) as secure:
+        spoken.initiate_connection()
+        secure.sendall(spoken.data_to_send())
+        while data := secure.recv(65536):
+            for event in spoken.receive_data(data):
+                match event:
+                    case h2.events.RequestReceived():
+                        headers = {str(name): str(value) for name, value in event.headers or ()}
+                        stream = event.stream_id or 0
+                        paths[stream], sizes[stream] = headers[":path"], 0
+                        origin.requests.append((headers[":method"], headers[":path"], headers))
+                    case h2.events.DataReceived():
+                        sizes[event.stream_id or 0] += len(event.data or b"")
+                        spoken.acknowledge_received_data(event.flow_controlled_length or 0, event.stream_id or 0)
+                    case h2.events.StreamEnded():
+                        stream = event.stream_id or 0
+                        spoken.send_headers(stream, [(":status", "200"), ("alt-svc", "h3")])
+                        spoken.send_data(stream, f"{paths[stream]} {sizes[stream]}".encode(), end_stream=True)
+            secure.sendall(spoken.data_to_send())

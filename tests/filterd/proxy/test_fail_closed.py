@@ -12,9 +12,11 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import TCPLayer
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.test import tflow
+from mitmproxy.tls import TlsData
+from OpenSSL import SSL
 
 from filterd.proxy.block_page import Asked, failure_page, notice_page
-from filterd.proxy.fail_closed import Refused, as_response, fail_closed
+from filterd.proxy.fail_closed import Refused, as_response, fail_closed, refuse
 from filterd.wording import Notice
 
 
@@ -99,6 +101,15 @@ def test_an_answer_can_fail_twice(caplog: pytest.LogCaptureFixture) -> None:
 
     assert flow.error is None
     assert caplog.text.count("Traceback") == 1
+
+
+def test_a_failed_greeting_greets_nobody() -> None:
+    where = context()
+    data = TlsData(where.client, where, ssl_conn=SSL.Connection(SSL.Context(SSL.TLS_SERVER_METHOD)))
+
+    refuse(data, "tls_start_client")
+
+    assert data.ssl_conn is None
 
 
 def test_a_failed_choice_of_protocol_hangs_up() -> None:

@@ -32,7 +32,7 @@ class Conversation:
         self.client: Client = tflow.tclient_conn()
         self.client.state = ConnectionState.OPEN
         context = Context(self.client, cast("Options", _Options()))
-        self.layer = FilterHttpLayer(context, HTTPMode.regular, self.excuse)
+        self.layer = FilterHttpLayer(context, HTTPMode.regular, self)
         self.route = route
         self.excuse_fails = excuse_fails
         self.excuses: list[Notice] = []
@@ -45,7 +45,10 @@ class Conversation:
         self.closed = False
         self.give(events.Start())
 
-    def excuse(self, _flow: http.HTTPFlow, notice: Notice) -> http.Response:
+    def refuse_tunnel(self, flow: http.HTTPFlow, notice: Notice, /) -> http.Response:
+        return self.page(flow, notice)
+
+    def page(self, _flow: http.HTTPFlow, notice: Notice, /) -> http.Response:
         if self.excuse_fails:
             raise RuntimeError("a bug in the page")
         self.excuses.append(notice)

@@ -128,6 +128,25 @@ def test_a_server_is_told_which_of_its_sites_is_meant(url: str, host: str, heade
     assert old.headers["host"] == header
 
 
+@pytest.mark.parametrize(
+    ("authority", "host", "told"),
+    [
+        ("shop.example:8443", None, "shop.example:8443"),
+        ("", "shop.example:8443", "shop.example:8443"),
+        ("shop.example", "Shop.Example", "shop.example"),
+        ("", None, "shop.example"),
+    ],
+)
+def test_over_http2_the_site_is_named_once(authority: str, host: str | None, told: str) -> None:
+    asked = request("GET https://shop.example/ HTTP/1.1", *([f"Host: {host}"] if host else []))
+    asked.http_version, asked.authority = "HTTP/2.0", authority
+
+    make_plain(asked, "shop.example")
+
+    assert asked.authority == told
+    assert "host" not in asked.headers
+
+
 @pytest.mark.parametrize("upgrade", ["h2c", "own", "TLS/1.0", "websocket, h2c"])
 def test_an_upgrade_that_nobody_can_judge_is_taken_out(upgrade: str) -> None:
     passed = request(
