@@ -147,8 +147,6 @@ class Assembly:
             for client in settings.clients
             if client.user is not None
         ]
-        if settings.proxy.inspect:
-            found.append("[proxy] inspect: not in this version yet; HTTPS is judged by host name only")
         asked = [key for key in ("block_page", "status_page") if getattr(settings, key).listen]
         if problem := read_standing(self.standing)[1]:
             found.append(problem)
@@ -194,6 +192,7 @@ class Assembly:
         starter = catalogue.starter_allow if section.only_allowed and section.starter_list else ()
         return Profile(
             id=name,
+            band=_band(name, section),
             blocked_categories=start.blocked_categories if chosen is None else frozenset(chosen),
             safe_search=start.safe_search if section.safe_search is None else section.safe_search,
             youtube=section.youtube or start.youtube,

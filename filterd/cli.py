@@ -19,6 +19,7 @@ DONE, PROBLEM, USAGE, NOT_ALLOWED = 0, 1, 2, 3
 _COMMANDS = {
     "run": "Run the filter in the foreground: DNS, proxy, control.",
     "check": "Say what is decided about hosts or URLs, and why.",
+    "classify": "Say what pages or texts are about, and why.",
     "categories": "List the categories, or show one.",
     "lists": "Subscribe to lists of names, update them, see their state.",
     "compile": "Build the category database from categories and lists.",
@@ -31,6 +32,7 @@ _COMMANDS = {
     "deny": "Put domains on the black list.",
     "export": "Write all settings to a file.",
     "restore": "Take over settings from a file.",
+    "doctor": "Find what is wrong, and what to do.",
     "password": "Set, change or recover the adult's password.",
     "role": "",
 }

@@ -101,6 +101,9 @@ class Proxy(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
         tuple[str, ...],
         Meta(description="names, addresses, networks in loopback or private space that the proxy may reach"),
     ] = ()
+    never_decrypt: Annotated[
+        tuple[str, ...], Meta(description="domains that are never looked into, beside the shipped ones (banks, health)")
+    ] = ()
     allow_unknown_protocols: Annotated[
         bool, Meta(description="let through what is neither HTTP nor TLS inside a tunnel; leave it off for minors")
     ] = False

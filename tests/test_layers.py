@@ -43,6 +43,7 @@ EVERYTHING = (
     "filterd.cli",
     "filterd.__main__",
     "filterd.commands",
+    "filterd.doctor",
     "filterd.roles",
     "filterd.supervisor",
 )

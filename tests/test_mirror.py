@@ -25,6 +25,7 @@ SHOWN_ELSEWHERE = {
     "filterd/roles/dns_parts.py": "tests/e2e/test_resolver.py",
     "filterd/activity/query.py": "tests/filterd/activity/test_store.py",
     "filterd/roles/proxy.py": "tests/e2e/test_daemon.py",
+    "filterd/roles/proxy_parts.py": "tests/e2e/test_inspection.py",
 }
 
 MODULES = [

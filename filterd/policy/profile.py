@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from filterd.policy.model import AgeBand, Category
@@ -49,6 +49,8 @@ class Profile:
     own_patterns: OwnPatterns = field(default_factory=OwnPatterns)
     schedule: Schedule = field(default_factory=Schedule)
     record: Record = Record.BLOCKED
+    band: AgeBand = AgeBand.CHILD  # whose thresholds page text is judged by: the strictest where nothing is said
+    thresholds: Mapping[str, float] = field(default_factory=dict)  # category → probability, in place of the band's
 
 
 @dataclass(frozen=True, slots=True)

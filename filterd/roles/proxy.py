@@ -12,10 +12,8 @@ from filterd.assembly import Assembly
 from filterd.commands.common import load
 from filterd.proxy.addon import FilterAddon
 from filterd.proxy.judge import Rulebook
-from filterd.proxy.resolve import PrivateTargets, Resolve, Router, resolve_as_machine
 from filterd.proxy.runner import Listener, run_proxy
-from filterd.roles.dns_parts import upstreams_of
-from filterd.roles.lookup import Lookup
+from filterd.roles.proxy_parts import Inspector, rulebook_of
 from filterd.settings import Settings
 from filterd.settings_read import parse_listen
 from filterd.shipped import Shipped
@@ -34,6 +32,7 @@ class ProxyRole:
         self._config = config
         self._shipped = Shipped()
         self._sockets = sockets
+        self._inspecting: Inspector | None = None
         settings, assembly, rulebook = self._read()
         self._sender = Sender(str(assembly.runtime / "decisions.sock"))
         self._addon = FilterAddon(
@@ -65,22 +64,16 @@ class ProxyRole:
         settings, path = load(self._config)
         assembly = Assembly.of(settings, path, self._shipped)
         policy = assembly.policy()
-        names = {category.id: category.names for category in policy.categories.values()}
-        router = Router(_resolve(settings), PrivateTargets.parse(settings.proxy.private_targets))
-        return settings, assembly, Rulebook(policy.decide, names, router)
+        inspection = self._inspector(assembly).inspection(settings.proxy)
+        return settings, assembly, rulebook_of(settings, policy, inspection)
+
+    def _inspector(self, assembly: Assembly) -> Inspector:
+        if self._inspecting is None:
+            self._inspecting = Inspector(assembly.state)
+        return self._inspecting
 
 
 def _listener(bound: Bound) -> Listener:
     host, port = parse_listen(bound.handed.address)
     mode = cast("Literal['explicit', 'transparent']", bound.handed.mode or "explicit")
     return Listener(host, port, mode=mode, profile=bound.handed.profile or None, bound=bound.socket)
-
-
-def _resolve(settings: Settings) -> Resolve:
-    """Return how names are resolved: the hosts file first, then our upstreams; without our DNS, as the machine does.
-
-    Not by way of our own DNS listener: it would judge the name again, by the profile of whoever asks from loopback.
-    """
-    if not settings.dns.listen:
-        return resolve_as_machine
-    return Lookup(upstreams_of(settings.dns).ask)

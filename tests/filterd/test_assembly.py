@@ -120,7 +120,6 @@ def test_what_this_version_cannot_do_yet_is_said() -> None:
 
     assert [notice.partition(":")[0] for notice in asked.notices()] == [
         "[[clients]] ana",
-        "[proxy] inspect",
         "[status_page] listen",
     ]
     assert assemble("").notices() == []
