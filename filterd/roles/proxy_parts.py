@@ -38,7 +38,7 @@ class Inspector:
         """
         if not proxy.inspect:
             self._made = None
-            # Turned off, it is gone: a key that signs for any site must not lie about. Turned on again, a new one is made.
+            # A key that signs for any site must not lie about; turned on again, a new one is made.
             authority.remove(self._state / "ca")
             return None
         wanted = (proxy.upstream_ca, proxy.never_decrypt)
