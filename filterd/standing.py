@@ -23,6 +23,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     until: float
     since: float = 0.0
     for_closed_hours: bool = False
+    address: str | None = None  # for the client at that address alone
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +41,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     def running(self, profiles: frozenset[str] | None = None) -> tuple[Permission, ...]:
         """Return the permissions as the policy takes them; those of profiles that are no more are left out."""
         return tuple(
-            Permission(given.profile, given.host, _moment(given.until), given.for_closed_hours)
+            Permission(given.profile, given.host, _moment(given.until), given.for_closed_hours, given.address)
             for given in self.permissions
             if profiles is None or given.profile in profiles
         )

@@ -6,18 +6,21 @@ from __future__ import annotations
 import enum
 import functools
 import importlib.resources
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from filterd.policy.model import Reason
+from filterd.policy.model import Cause, Reason
 
 LANGUAGES = ("es", "gn", "en", "pt")
 
 # ISO 639-2 and 639-3 codes that browsers and systems send for the same four; gug is Paraguayan Guaraní.
 _SYNONYMS = {"spa": "es", "grn": "gn", "gug": "gn", "eng": "en", "por": "pt"}
 _MAX_HEADER = 1000  # no honest Accept-Language is longer
+_day = re.compile("[a-z]+")
 
 
 class Notice(enum.StrEnum):
@@ -41,17 +44,44 @@ class Notice(enum.StrEnum):
     TLS_FAILED = "tls-failed"
     TWO_NAMES = "two-names"
     NO_NAME = "no-name"
+    PORT = "port"
+    NOT_HERE = "not-here"
     WORKS = "works"
     WORKS_WITHOUT_TLS = "works-without-tls"
     FAILURE = "failure"
 
 
+class Outcome(enum.StrEnum):
+    """What became of a form that a person sent from the block page."""
+
+    SENT = "sent"
+    REPORTED = "reported"
+    OPENED = "opened"
+    NOT_BLOCKED = "not-blocked"
+    WRONG_CODE = "wrong-code"
+    NO_CODES = "no-codes"
+    NEVER = "never"  # the adult has said so for this site
+    OLD_PAGE = "old-page"
+    NO_FORM = "no-form"  # nothing that our page would send
+    TOO_MANY = "too-many"
+    UNAVAILABLE = "unavailable"
+
+
 class Label(enum.StrEnum):
-    """A word that stands before a value."""
+    """A word or line of a page that stands by itself: before a value, on a button."""
 
     SITE = "site"
     CATEGORY = "category"
     TIME = "time"
+    LANGUAGE = "language"  # the language's own name
+    COMMENT = "comment"
+    ASK = "ask"
+    WRONG = "wrong"
+    UNLOCK = "unlock"
+    CODE = "code"
+    OPEN = "open"
+    NO_PASSWORD = "no-password"  # noqa: S105 - a line that says none is asked for
+    BACK = "back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +101,7 @@ def explain(verdict_reason: Reason, *, language: str, category_names: Mapping[st
     category = verdict_reason.category or ""
     values = {
         "category": name_category(category, language=language, category_names=category_names) if category else "–",
-        "rule": verdict_reason.rule or "–",
+        "rule": _rule(verdict_reason, language) or "–",
     }
     return Explanation(
         title=_say(texts["titles"][cause["title"]], language),
@@ -89,6 +119,29 @@ def describe(notice: Notice, *, language: str, host: str) -> Explanation:
         sentence=_say(text, language).format_map({"host": host}),
         advice=_advice(text, language),
     )
+
+
+def report(outcome: Outcome, *, language: str, host: str) -> Explanation:
+    """Return what became of a form about *host* in words."""
+    text = _texts()["outcomes"][outcome.value]
+    return Explanation(
+        title=_say(text["title"], language),
+        sentence=_say(text, language).format_map({"host": host}),
+        advice=_advice(text, language),
+    )
+
+
+def format_slot(slot: str, *, language: str) -> str:
+    """Return *slot*, closed hours as the configuration writes them (``mon-fri 21:00-07:00``), for people to read."""
+    days, _, hours = slot.partition(" ")
+    names = _texts()["days"]
+    words = _day.sub(lambda found: _say(names[found[0]], language) if found[0] in names else found[0], days)
+    return f"{words.replace(',', ', ').replace('-', '–')} {hours.replace('-', '–')}".strip()
+
+
+def format_time(when: datetime, *, language: str) -> str:
+    """Return the moment *when*, in its own zone, as people of *language* write it."""
+    return when.strftime("%Y-%m-%d %H:%M" if language == "en" else "%d/%m/%Y %H:%M")
 
 
 def label(name: Label, *, language: str) -> str:
@@ -133,12 +186,17 @@ def _language_ranges(header: str) -> Iterator[tuple[str, float]]:
 
 def _rule_line(reason: Reason, language: str) -> Iterator[str]:
     texts = _texts()["rule_line"]
-    if reason.rule:
-        yield _say(texts["rule"], language).format_map({"rule": reason.rule})
+    if rule := _rule(reason, language):
+        yield _say(texts["rule"], language).format_map({"rule": rule})
     if reason.list:
         yield _say(texts["list"], language).format_map({"list": reason.list})
     if reason.decree:
         yield _say(texts["decree"], language).format_map({"items": ", ".join(reason.decree)})
+
+
+def _rule(reason: Reason, language: str) -> str:
+    rule = reason.rule or ""
+    return format_slot(rule, language=language) if reason.cause is Cause.CLOSED_HOURS else rule
 
 
 def _advice(text: Mapping[str, Any], language: str) -> str:

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import os
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 
 from filterd.control.audit import AuditError, AuditLog
 from filterd.control.auth import Auth, AuthError, WeakPassword, check_length
@@ -28,6 +29,20 @@ from filterd.control.sessions import Sessions
 logger = logging.getLogger(__name__)
 
 ROOT = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Client:
+    """A client of the block page: of it only the address is known."""
+
+    address: str
+
+    @property
+    def key(self) -> str:
+        return f"client {self.address}"
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class Gate:
@@ -130,6 +145,23 @@ class Gate:
         self._ask(self._auth.acknowledge_reset)
         return Done()
 
+    def need_own(self, call: Call) -> None:
+        """Raise where the caller is not the daemon itself: its proxy, which speaks for the clients of the block page.
+
+        Raises:
+            ApiError: 403.
+        """
+        if call.peer.uid != self._own_uid:
+            raise ApiError(403, "only the daemon's own processes may")
+
+    async def check_code(self, code: str, *, client: str) -> None:
+        """Spend the one-time *code* of *client*, an address; a wrong one costs it a wait.
+
+        Raises:
+            ApiError: it is wrong, or came too soon.
+        """
+        await self._check(_Client(client), lambda: self._auth.use_totp(code), what="one-time code")
+
     async def new_totp(self, call: Call) -> Totp:
         """Make a secret for one-time codes; the one before it ends."""
         self._record("one-time-codes-set", call.peer)
@@ -141,8 +173,8 @@ class Gate:
         self._ask(self._auth.remove_totp)
         return Done()
 
-    async def _check(self, peer: Peer, check: Callable[[], bool], *, what: str, delayed: bool = True) -> None:
-        delayed = delayed and peer.uid != ROOT
+    async def _check(self, peer: Peer | _Client, check: Callable[[], bool], *, what: str, delayed: bool = True) -> None:
+        delayed = delayed and not (isinstance(peer, Peer) and peer.uid == ROOT)
         async with self._checks(peer):
             wait_s = self._delays.wait_s(peer.key) if delayed else 0.0
             if wait_s:
@@ -159,7 +191,7 @@ class Gate:
             self._delays.succeeded(peer.key)
 
     @contextlib.asynccontextmanager
-    async def _checks(self, peer: Peer) -> AsyncIterator[None]:
+    async def _checks(self, peer: Peer | _Client) -> AsyncIterator[None]:
         """Hold the one place for a check; an account that has one under way gets no second, so none waits in line."""
         if peer.key in self._checking:
             raise ApiError(429, "one password at a time", wait_s=1.0)
@@ -188,7 +220,7 @@ class Gate:
         except AuthError as error:
             raise ApiError(507, str(error.strerror)) from error
 
-    def _record(self, event: str, peer: Peer, **detail: str) -> None:
+    def _record(self, event: str, peer: Peer | _Client, **detail: str) -> None:
         try:
             self._audit.append(event, who=str(peer), detail=detail)
         except AuditError as error:

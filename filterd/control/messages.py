@@ -207,6 +207,7 @@ class PermissionState(msgspec.Struct, frozen=True, kw_only=True):
     until: str  # ISO 8601, UTC
     left_s: float
     for_closed_hours: bool = False
+    address: str = ""  # for the client at that address alone
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -340,3 +341,22 @@ class CategoryInfo(msgspec.Struct, frozen=True, kw_only=True):
     blocked_for: list[str]  # age bands
     optional: bool = False
     test_name: str = ""
+
+
+class ForwardRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A request that came by the block page, from the client *by* of *profile*."""
+
+    host: str
+    profile: str
+    by: str
+    comment: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    wrong: bool = False
+
+
+class Unlock(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A one-time code typed into the block page: it opens *host* for the client at *address* until tomorrow."""
+
+    host: str
+    profile: str
+    address: str
+    code: Annotated[str, msgspec.Meta(max_length=20)]

@@ -56,9 +56,16 @@ class Permissions(Desk):
         )
 
     def give(
-        self, call: Call, *, host: str, profile: str, minutes: float | None, for_closed_hours: bool
+        self,
+        call: Call,
+        *,
+        host: str,
+        profile: str,
+        minutes: float | None,
+        for_closed_hours: bool = False,
+        address: str | None = None,
     ) -> PermissionState:
-        """Open *host* for *profile* for *minutes* (``None``: to the end of the day)."""
+        """Open *host* for *profile* for *minutes* (``None``: to the end of the day), or for one *address* of it."""
         now, standing = self.clock(), self._standing()
         until = now + timedelta(minutes=minutes) if minutes is not None else self._end_of_day(now)
         given = Given(
@@ -68,11 +75,14 @@ class Permissions(Desk):
             until=until.timestamp(),
             since=now.timestamp(),
             for_closed_hours=for_closed_hours,
+            address=address,
         )
-        others = tuple(p for p in standing.permissions if (p.profile, p.host) != (given.profile, given.host))
+        same = given.profile, given.host, given.address
+        others = tuple(p for p in standing.permissions if (p.profile, p.host, p.address) != same)
         if len(others) >= MAX_PERMISSIONS:
             raise ApiError(409, f"{MAX_PERMISSIONS} permissions run already; revoke some, or use the white list")
         detail = {"host": given.host, "profile": given.profile, "until": until.isoformat(timespec="seconds")}
+        detail |= {"address": address} if address else {}
         fresh = msgspec.structs.replace(standing, permissions=(*others, given))
         self._store(call, fresh, "permission-given", detail)
         return self._state_of(given)
@@ -111,4 +121,5 @@ class Permissions(Desk):
             until=datetime.fromtimestamp(given.until, UTC).isoformat(timespec="seconds"),
             left_s=round(max(0.0, given.until - self.clock().timestamp()), 1),
             for_closed_hours=given.for_closed_hours,
+            address=given.address or "",
         )

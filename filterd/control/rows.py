@@ -28,6 +28,7 @@ from filterd.control.messages import (
     Done,
     Effects,
     FirstPassword,
+    ForwardRequest,
     Judged,
     OpenSession,
     PermissionState,
@@ -42,6 +43,7 @@ from filterd.control.messages import (
     SettingsText,
     Status,
     Totp,
+    Unlock,
 )
 from filterd.control.openapi import describe
 from filterd.control.permissions import Permissions
@@ -185,7 +187,27 @@ def _requests(parts: Parts) -> Sequence[Endpoint]:
     async def ask(call: Call) -> AskedPermission:
         return parts.requests.ask(call.body, profile=parts.profile_of(call), by=call.peer.key)
 
+    async def forward(call: Call) -> AskedPermission:
+        parts.gate.need_own(call)
+        body: ForwardRequest = call.body
+        asked = AskPermission(host=body.host, comment=body.comment, wrong=body.wrong)
+        return parts.requests.ask(asked, profile=body.profile, by=f"client {body.by}")
+
+    async def unlock(call: Call) -> PermissionState:
+        parts.gate.need_own(call)
+        body: Unlock = call.body
+        await parts.gate.check_code(body.code, client=body.address)
+        return parts.permissions.give(call, host=body.host, profile=body.profile, minutes=None, address=body.address)
+
     return [
+        Endpoint(
+            "POST", "/v1/requests/forwarded", "a request that came by the block page", forward, AskedPermission,
+            ForwardRequest, Needs.JUDGED, status=201,
+        ),
+        Endpoint(
+            "POST", "/v1/unlock", "a one-time code typed into the block page", unlock, PermissionState, Unlock,
+            Needs.JUDGED, status=201,
+        ),
         Endpoint("GET", "/v1/requests", "what was asked for", parts.requests.everything, list[AskedPermission]),
         Endpoint(
             "POST", "/v1/requests", "ask for a blocked host", ask, AskedPermission, AskPermission, Needs.NOTHING,

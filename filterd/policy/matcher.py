@@ -17,7 +17,7 @@ from filterd.policy.model import Hit
 from filterd.policy.patterns import Keyword, PatternFile, parse_patterns
 from filterd.policy.userpatterns import UserPattern, UserPatterns, parse_user_pattern
 
-__all__ = ["LEARNED", "Matcher", "UserPattern", "UserPatterns", "parse_user_pattern", "url_text"]
+__all__ = ["LEARNED", "Matcher", "TextFinder", "UserPattern", "UserPatterns", "parse_user_pattern", "url_text"]
 
 LEARNED = "~"  # stands before a piece of evidence that no keyword names: the letters that the learned weights point at
 MAX_URL = 4096  # what is looked at of a URL; longer ones are made of data, not of words
@@ -66,6 +66,18 @@ def url_text(url: str) -> str:
     tail = url.partition("://")[2].partition("/")[2][:MAX_URL].partition("#")[0]
     path, mark, query = fold(unquote_plus(tail)).partition("?")
     return f"/{path.strip('/')}/" + (f"?{query}&" if mark else "")
+
+
+class TextFinder:
+    """Finds texts as they stand, all in one pass: no boundaries, no folding."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        """Compile *texts*."""
+        self._automaton = _automaton({text: at for at, text in enumerate(texts)})
+
+    def find(self, text: str) -> Iterator[int]:
+        """Return for every occurrence in *text*, overlapping ones too, which text it is, counted from 0."""
+        return map(_value, _iterate(self._automaton, text))
 
 
 class _Occurrence(NamedTuple):
@@ -150,13 +162,16 @@ class _HostScorer:
         text = host_text(host)
         total = sum(map(_value, _iterate(self._automaton, text))) if text else 0
         plain = unleet(text)
-        if plain is None and not (total + self._lift) & self._seen:
+        something = (total + self._lift) & self._seen
+        if plain is None and not something:
             return ()
-        contributions = self._keywords.find(text)
+        contributions = self._keywords.find(text) if something else {}
         if plain is not None:
             for category, more in self._keywords.find(plain).items():
                 known = contributions.setdefault(category, [])
                 known += [piece for piece in more if piece not in known]
+        if not contributions and not something:
+            return ()  # digits that could be letters, and that spell nothing: as in most names that machines make
         for field, category in self._learned:
             keywords = _sum(contributions.get(category, ()))
             # A sure word needs no more: what was learned may speak against words that leave a doubt, not against it,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -29,7 +29,7 @@ class Client:
     profile: str | None = None  # fixed by the listener that the client came in by
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)  # what was decrypted must not get into a log by a careless %r
 class PageView:
     """What a reader sees of a page. In each text BREAK (page_words) stands where a block ends.
 
@@ -54,8 +54,8 @@ class Request:
     when: datetime  # aware
     host: str  # as returned by domains.normalise_host
     url: str | None = None  # absolute, host already normalised
-    text: str | None = None  # a plain text; what was taken of a page stands in *page*
-    page: PageView | None = None
+    text: str | None = field(default=None, repr=False)  # a plain text; what was taken of a page stands in *page*
+    page: PageView | None = field(default=None, repr=False)
 
 
 class Cause(enum.StrEnum):

@@ -27,8 +27,10 @@ from filterd.policy.model import (
     Reason,
     Request,
     Rewrite,
+    Scorer,
     Verdict,
 )
+from filterd.policy.pages import LABELLED, find_refused, is_for_older, page_of, strongest_phrase
 from filterd.policy.profile import Profile
 from filterd.policy.safesearch import SafeSearch
 
@@ -40,12 +42,16 @@ _MAX_INNER = 3  # an archive of a translation of a cache; deeper ones are refuse
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """*host* and what is below it is open for *profile* until *until*; in closed hours only if *for_closed_hours*."""
+    """*host* and what is below it is open for *profile* until *until*; in closed hours only if *for_closed_hours*.
+
+    With *address* it is open for the client at that address alone.
+    """
 
     profile: str
     host: str
     until: datetime
     for_closed_hours: bool = False
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,7 @@ class Policy:
     survival: frozenset[str] = frozenset()
     permissions: Sequence[Permission] = ()
     protection: Protection = Protection()
+    scorer: Scorer | None = None  # without one, no text is judged: the name look-up's policy needs none
     guarded: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -157,6 +164,7 @@ class _Case:
                 permission.profile == self.profile.id
                 and self.request.when < permission.until
                 and (permission.for_closed_hours or not for_closed_hours)
+                and permission.address in (None, self.request.client.address)
                 and covers(permission.host, self.request.host)
             ):
                 return Allow(Reason(Cause.PERMISSION, rule=permission.host, list="permissions"))
@@ -196,6 +204,23 @@ class _Case:
                 listed = f"patterns-{hit.category}"
                 return Block(self._reason(Cause.CATEGORY_PATTERN, rule=rule, listed=listed, category=hit.category))
         return None
+
+    def page_text(self) -> Verdict | None:
+        """Clause 9: judged on platforms too, on a guarded site only for what the guard never opens."""
+        page = page_of(self.request)
+        if page is None:
+            return None
+        self.found()
+        on_site = self._guard is not None and self._guard.category == GUARD_SITE
+        spared = self.policy.guarded if on_site else frozenset()
+        if is_for_older(page, self.profile, spared=spared):
+            age = f"age {page.age_label}"
+            return Block(self._reason(Cause.AGE_LABEL, rule=age, listed="age-label", category=LABELLED))
+        score = find_refused(page, self.profile, self.policy.scorer, spared=spared)
+        if score is None:
+            return None
+        rule, listed = strongest_phrase(score), f"phrases-{score.category}"
+        return Block(self._reason(Cause.PAGE_TEXT, rule=rule, listed=listed, category=score.category))
 
     def nothing_against_it(self) -> Verdict | None:
         """Clause 10, with what was known about the name all the same."""
@@ -282,7 +307,7 @@ class _Case:
         )
 
 
-# The order of precedence (contract.md): the first that applies decides. Page text (9) joins here with its stage.
+# The order of precedence (contract.md): the first that applies decides.
 _CLAUSES: tuple[Callable[[_Case], Verdict | None], ...] = (
     _Case.off_or_paused,  # 1
     _Case.survival_name,  # 2 · without these names a machine cannot join a network or check a certificate
@@ -291,6 +316,7 @@ _CLAUSES: tuple[Callable[[_Case], Verdict | None], ...] = (
     _Case.own_lists,  # 5 · the adult's own word beats every list, the shipped ones included
     _Case.category_lists,  # 6 and 7
     _Case.category_patterns,  # 8
+    _Case.page_text,  # 9
     _Case.nothing_against_it,  # 10
 )
 

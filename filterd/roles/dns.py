@@ -22,6 +22,7 @@ from filterd.dns.pipeline import Pipeline
 from filterd.dns.server import GRACE_S, DnsServer
 from filterd.dns.server_doh import DohServer
 from filterd.dns.server_dot import DotServer
+from filterd.policy.model import Client
 from filterd.policy.policy import Policy
 from filterd.policy.safesearch import SafeSearch, SafeTarget
 from filterd.roles.dns_parts import (
@@ -189,7 +190,14 @@ def _now() -> datetime:
 
 
 def _profile_of(policy: Policy) -> ProfileOf:
-    return lambda client: policy.profile(client).id
+    """Return by what the answers of a client are told from others': its profile, and what was opened for it alone."""
+    alone = frozenset(permission.address for permission in policy.permissions if permission.address)
+
+    def profile_of(client: Client) -> str:
+        profile = policy.profile(client).id
+        return f"{profile} {client.address}" if client.address in alone else profile
+
+    return profile_of
 
 
 def _lasts(policy: Policy, boundary: Boundaries) -> Lasts:

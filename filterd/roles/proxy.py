@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, cast
 
@@ -63,7 +64,7 @@ class ProxyRole:
     def _read(self) -> tuple[Settings, Assembly, Rulebook]:
         settings, path = load(self._config)
         assembly = Assembly.of(settings, path, self._shipped)
-        policy = assembly.policy()
+        policy = replace(assembly.policy(), scorer=self._shipped.scorer)  # pages are seen here alone
         inspection = self._inspector(assembly).inspection(settings.proxy)
         return settings, assembly, rulebook_of(settings, policy, inspection)
 

@@ -52,7 +52,7 @@ def test_permissions_run_out_and_follow_their_profile() -> None:
     standing = Standing(permissions=(PERMISSION,))
     (found,) = standing.running()
 
-    assert (found.profile, found.host, found.for_closed_hours) == ("child", "example.com", True)
+    assert (found.profile, found.host, found.for_closed_hours, found.address) == ("child", "example.com", True, None)
     assert standing.running(frozenset({"adult"})) == ()
     assert standing.at(PERMISSION.until - 1).permissions == (PERMISSION,)
     assert standing.at(PERMISSION.until).permissions == ()

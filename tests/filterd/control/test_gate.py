@@ -9,7 +9,8 @@ import pyotp
 import pytest
 
 from filterd.control.calls import ApiError
-from filterd.control.messages import FirstPassword, OpenSession
+from filterd.control.messages import FirstPassword, OpenSession, Unlock
+from filterd.control.rows import rows
 from tests.filterd.control.fakes import PASSWORD, Control, run
 
 
@@ -178,3 +179,23 @@ def test_damaged_secrets_are_said_and_open_nothing(control: Control) -> None:
 
     assert "damaged" in error.value.message
     assert run(control.gate.who_am_i(control.call())).password_set
+
+
+def test_the_block_page_s_codes_open_for_one_client_until_tomorrow(control: Control) -> None:
+    control.set_password()
+    address = run(control.gate.new_totp(control.call())).address
+    code = pyotp.parse_uri(address).generate_otp(int(control.now.timestamp()) // 30)
+    unlock = next(row for row in rows(control.parts()) if row.path == "/v1/unlock").handler
+    body = Unlock(host="Bad.example", profile="child", address="192.0.2.7", code=code)
+
+    with pytest.raises(ApiError) as stranger:
+        run(unlock(control.call(body, uid=1001, adult=False)))
+    assert stranger.value.status == 403
+    run(unlock(control.call(body, uid=990, adult=False)))
+    (permission,) = control.standing.running()
+    assert (permission.host, permission.address) == ("bad.example", "192.0.2.7")
+    with pytest.raises(ApiError, match="wrong one-time code"):
+        run(unlock(control.call(body, uid=990, adult=False)))
+    with pytest.raises(ApiError, match="too many wrong tries"):
+        run(unlock(control.call(body, uid=990, adult=False)))
+    assert "password-failed" in control.recorded

@@ -50,6 +50,13 @@ def test_every_answer_fits_the_description(serving: Path, control: Control) -> N
         ("GET", "/v1/requests", "", None),
         ("POST", "/v1/requests", "", {"host": "open.example"}),
         ("POST", f"/v1/requests/{request}/answer", "", {"answer": "no"}),
+        ("POST", "/v1/requests/forwarded", "", {"host": "bad.example", "profile": "child", "by": "192.0.2.7"}),
+        (
+            "POST",
+            "/v1/unlock",
+            "",
+            {"host": "bad.example", "profile": "child", "address": "192.0.2.7", "code": "000000"},
+        ),
         ("DELETE", f"/v1/requests/{request}", "", None),
         ("GET", "/v1/categories", "", None),
         ("GET", "/v1/activity", "?text=a", None),

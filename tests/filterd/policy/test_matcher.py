@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from filterd.policy.hosttext import host_text
 from filterd.policy.hostweights import HostWeights, Weight
-from filterd.policy.matcher import LEARNED, Matcher, url_text
+from filterd.policy.matcher import LEARNED, Matcher, TextFinder, url_text
 from filterd.policy.model import Hit
 from filterd.policy.patterns import PatternError
 
@@ -376,3 +376,18 @@ def test_at_most_one_in_a_thousand_that_must_stay_open_is_blocked() -> None:
     wrong = [host for host in hosts if blocked_for_a_child(host)]
 
     assert len(wrong) <= len(hosts) / 1000, wrong
+
+
+# Texts as they stand
+
+
+@given(st.lists(words, min_size=1, max_size=6, unique=True), st.text(alphabet="abc", max_size=30))
+def test_texts_are_found_as_often_as_they_stand_there(texts: list[str], text: str) -> None:
+    found = list(TextFinder(texts).find(text))
+
+    for at, wanted in enumerate(texts):
+        assert found.count(at) == sum(text.startswith(wanted, begin) for begin in range(len(text)))
+
+
+def test_a_finder_of_nothing_finds_nothing() -> None:
+    assert list(TextFinder([]).find("abc")) == []

@@ -19,15 +19,18 @@ from filterd.policy.model import (
     Block,
     Cause,
     Client,
+    PageView,
     Request,
     Rewrite,
     Stage,
     Verdict,
 )
+from filterd.policy.phrases import Phrase, parse_phrases
 from filterd.policy.policy import Permission, Policy, Protection
 from filterd.policy.profile import Profile
 from filterd.policy.safesearch import SafeSearch, YouTube
 from filterd.policy.schedule import Schedule, Slot, parse_days
+from filterd.policy.scorer import PageScorer
 from tests.fakes import FakeNames, FakeOwnPatterns, FakePatterns, category
 
 ANYBODY = Client()
@@ -172,6 +175,17 @@ def test_a_permission_is_for_one_profile() -> None:
     judged = policy(permissions=[Permission("adult", "casino.example", NOON + timedelta(hours=1))])
 
     assert isinstance(verdict(judged, "casino.example"), Block)
+
+
+def test_a_permission_for_one_client_opens_for_no_other() -> None:
+    until = NOON + timedelta(hours=1)
+    judged = policy(permissions=[Permission("child", "casino.example", until, address="192.0.2.7")])
+
+    def asked_from(address: str) -> Verdict:
+        return judged.decide(Request(Stage.QUERY, Client(address=address), NOON, "casino.example")).verdict
+
+    assert isinstance(asked_from("192.0.2.7"), Allow)
+    assert isinstance(asked_from("192.0.2.8"), Block)
 
 
 # Clause 5
@@ -370,3 +384,124 @@ def test_one_more_blocked_category_never_opens_anything(
     after = verdict(policy({"blocked_categories": blocked | {more}}), prefix + host)
 
     assert not (isinstance(before, Block) and not isinstance(after, Block))
+
+
+# Clause 9
+PHRASES: Mapping[str, Sequence[Phrase]] = {
+    "gambling": parse_phrases("casino online\tes\t9\nayuda\tes\t-9"),
+    "adult": parse_phrases("solo adultos\tes\t9"),
+    "anonymizers": parse_phrases("proxy gratis\tes\t9"),
+}
+BAD = PageView(text="El mejor casino online")
+LABELLED = PageView(age_label=18)
+
+
+def of_page(judged: Policy, host: str, page: PageView, *, url: str | None = None) -> Verdict:
+    asked = Request(Stage.RESPONSE, ANYBODY, NOON, host, url or f"https://{host}/", page=page)
+    return judged.decide(asked).verdict
+
+
+def reader(profile: Mapping[str, Any] | None = None, **others: Any) -> Policy:
+    categories = {**CATEGORIES, "adult": category("adult", "2.9")}
+    blocked = {"blocked_categories": MINORS | {"adult"}, **(profile or {})}
+    return policy(blocked, categories=categories, **{"scorer": PageScorer(PHRASES), **others})
+
+
+def test_a_page_is_blocked_by_its_text_with_phrase_list_and_decree_item() -> None:
+    found = of_page(reader(), "example.org", BAD)
+
+    assert isinstance(found, Block)
+    assert (found.reason.cause, found.reason.category) == (Cause.PAGE_TEXT, "gambling")
+    assert (found.reason.rule, found.reason.list) == ("casino online", "phrases-gambling")
+    assert (found.reason.categories, found.reason.decree) == (("gambling",), ("2.10",))
+
+
+def test_a_harmless_page_is_allowed() -> None:
+    assert of_page(reader(), "example.org", PageView(text="Receta de chipa")) == Allow()
+    assert of_page(reader(), "example.org", PageView(text="casino online: ayuda")) == Allow()
+
+
+def test_without_a_page_or_a_scorer_no_text_is_judged() -> None:
+    assert verdict(reader(), "example.org", url="https://example.org/") == Allow()
+    assert of_page(reader(scorer=None), "example.org", BAD) == Allow()
+
+
+def test_a_plain_text_is_judged_as_a_page_is() -> None:
+    asked = Request(Stage.RESPONSE, ANYBODY, NOON, "example.org", text=BAD.text)
+
+    assert cause(reader().decide(asked).verdict) is Cause.PAGE_TEXT
+
+
+def test_a_page_that_says_it_is_for_adults_is_believed() -> None:
+    found = of_page(reader(), "example.org", LABELLED)
+
+    assert isinstance(found, Block)
+    assert (found.reason.cause, found.reason.category, found.reason.rule) == (Cause.AGE_LABEL, "adult", "age 18")
+    assert of_page(reader({"blocked_categories": MINORS}), "example.org", LABELLED) == Allow()
+
+
+@pytest.mark.parametrize("page", [BAD, LABELLED], ids=["text", "label"])
+def test_a_guarded_site_is_kept_from_page_text_and_a_platform_is_not(page: PageView) -> None:
+    assert cause(of_page(reader(), "gov.example", page)) is Cause.GUARD_SITE
+    assert isinstance(of_page(reader(), "big.example", page), Block)
+
+
+def test_the_guard_never_opens_what_it_may_not() -> None:
+    found = of_page(reader(), "gov.example", PageView(text="Un proxy gratis"))
+
+    assert cause(found) is Cause.PAGE_TEXT
+
+
+def test_what_the_adult_allowed_is_not_read() -> None:
+    until = Permission("child", "example.org", NOON + timedelta(hours=1))
+
+    assert cause(of_page(reader({"allow": frozenset({"example.org"})}), "example.org", BAD)) is Cause.ALLOW_LIST
+    assert cause(of_page(reader(permissions=[until]), "example.org", BAD)) is Cause.PERMISSION
+    assert cause(of_page(reader(protection=Protection(on=False)), "example.org", BAD)) is Cause.PROTECTION_OFF
+
+
+def test_a_list_speaks_before_the_text() -> None:
+    assert cause(of_page(reader(), "casino.example", BAD)) is Cause.CATEGORY_LIST
+
+
+def test_a_translated_page_is_judged_as_the_site_that_it_is_of() -> None:
+    def translated(host: str) -> Cause | None:
+        url = f"https://translate.google.com/translate?u=https://{host}/"
+        return cause(of_page(reader(), "translate.google.com", BAD, url=url))
+
+    assert translated("example.org") is Cause.PAGE_TEXT
+    assert translated("gov.example") is None
+
+
+TEXTS = st.lists(
+    st.sampled_from(["casino online", "ayuda", "solo adultos", "proxy gratis", "pan", "ruleta"]), max_size=8
+)
+
+
+@given(hosts, TEXTS, st.sampled_from(["gambling", "adult", "anonymizers", "pornography"]), domain_sets)
+def test_one_more_harmful_phrase_never_opens_a_page(
+    host: str, text: list[str], more: str, allow: frozenset[str]
+) -> None:
+    page = PageView(text=" . ".join(text))
+    phrases = {**PHRASES, more: (*PHRASES.get(more, ()), *parse_phrases("ruleta\tes\t5"))}
+    before = of_page(reader({"allow": allow}), host, page)
+    after = of_page(reader({"allow": allow}, scorer=PageScorer(phrases)), host, page)
+
+    assert not (isinstance(before, Block) and not isinstance(after, Block))
+
+
+@given(hosts, TEXTS, domain_sets, hosts)
+def test_one_more_deny_rule_never_opens_a_page(host: str, text: list[str], allow: frozenset[str], more: str) -> None:
+    page = PageView(text=" . ".join(text))
+    before = of_page(reader({"allow": allow}), host, page)
+    after = of_page(reader({"allow": allow, "deny": frozenset({more})}), host, page)
+
+    assert not (isinstance(before, Block) and not isinstance(after, Block))
+
+
+def test_what_a_page_says_is_not_shown_where_a_decision_is_printed() -> None:
+    page = PageView(text="canary", title="canary", hosts=("canary",))
+    asked = Request(Stage.RESPONSE, ANYBODY, NOON, "example.org", text="canary", page=page)
+
+    assert "canary" not in repr(reader().decide(asked))
+    assert "canary" not in repr(page)
