@@ -11,7 +11,7 @@ from datetime import datetime
 
 import msgspec
 
-from filterd.policy.model import Allow, Block, Decision, Rewrite
+from filterd.policy.model import Allow, Block, Decision, Rewrite, Stage
 
 MAX_DATAGRAM = 16 << 10
 GATHER_S = 0.2  # decisions wait this long for company: a datagram for each costs both ends more than the answer
@@ -21,7 +21,7 @@ _BATCH_OVERHEAD = 64  # bytes
 
 
 class Event(msgspec.Struct, frozen=True, tag="decision", omit_defaults=True):
-    """One decision: domains only, never a path or query."""
+    """One decision: domains only, never a path or query. Without *host* it is the total of many that nobody keeps."""
 
     action: str  # allow | block | rewrite
     profile: str
@@ -91,6 +91,9 @@ def decode(datagram: bytes) -> Message:
     return _decoder.decode(datagram)
 
 
+_STAGES = {stage: stage.name.lower() for stage in Stage}
+
+
 def event_of(decision: Decision, *, count: int = 1, when: datetime | None = None) -> Event:
     """Return what is told of *decision*, carried out *count* times; *when* last, if that was not when it was made."""
     request, verdict = decision.request, decision.verdict
@@ -107,7 +110,7 @@ def event_of(decision: Decision, *, count: int = 1, when: datetime | None = None
         profile=decision.profile,
         host=request.host,
         when=(when or request.when).timestamp(),
-        stage=request.stage.name.lower(),
+        stage=_STAGES[request.stage],
         cause=reason.cause.value if reason else "",
         category=(reason.category or "") if reason else "",
         rule=(reason.rule or "") if reason else "",
@@ -145,7 +148,11 @@ class Sender:
 
         When control is away or too slow it is dropped and counted, never waited for.
         """
-        self._waiting.append((encode(event_of(decision, count=count, when=when)), count))
+        self.send_event(event_of(decision, count=count, when=when))
+
+    def send_event(self, event: Event) -> None:
+        """Send *event*, on the same terms."""
+        self._waiting.append((encode(event), event.count))
         if self._flushing is None:
             try:
                 loop = asyncio.get_running_loop()

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from filterd.activity.feed import Event
+from filterd.activity.levels import may_keep
 from filterd.activity.store import ActivityStore
 from filterd.policy.profile import Record
 
 MAX_WAITING = 20_000
-_RANK = {Record.NONE: 0, Record.BLOCKED: 1, Record.ALL: 2}
 
 
 class Recorder:
@@ -25,7 +25,8 @@ class Recorder:
     def take(self, event: Event) -> None:
         """Keep *event* for the next writing, if it may be kept."""
         level = self._level(event.profile)
-        if level is Record.NONE or (level is Record.BLOCKED and event.action != "block"):
+        # Without a name it is a total, of what could not be kept when it was decided.
+        if not event.host or not may_keep(level, blocked=event.action == "block"):
             return
         if len(self._waiting) >= MAX_WAITING:
             self.lost += event.count
@@ -37,8 +38,3 @@ class Recorder:
         events, self._waiting = self._waiting, []
         if events:
             self._store.add(events)
-
-
-def level_of(profile: Record, ceiling: Record) -> Record:
-    """Return what may be recorded where a *profile* wants so much and the *ceiling* allows so much."""
-    return min(profile, ceiling, key=_RANK.__getitem__)

@@ -11,7 +11,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 
-from filterd.policy.networks import Network
+from filterd.policy.networks import BITS, Network
 
 _OUTERMOST = 0xFFFFFFFF  # nothing is around it
 _WORD = (1 << 64) - 1
@@ -41,7 +41,7 @@ def pack_networks(numbers: Mapping[Network, int]) -> bytes:
 class NetworkTable:
     """The section as it is read; a network's entries are the set whose number stands beside it."""
 
-    __slots__ = ("_high", "_lengths", "_low", "_parents", "_sets", "count")
+    __slots__ = ("_first_v6", "_high", "_lengths", "_low", "_parents", "_sets", "count")
 
     def __init__(self, section: memoryview, count: int) -> None:
         """Take *section*, which holds *count* networks.
@@ -57,6 +57,7 @@ class NetworkTable:
         self._parents = section[16 * count : 20 * count].cast("I")
         self._sets = section[20 * count : 24 * count].cast("I")
         self._lengths = section[24 * count :]
+        self._first_v6 = bisect_right(self._high, 0)  # IPv4's high words are 0: known once, not at each look-up
 
     def __iter__(self) -> Iterator[tuple[Network, int]]:
         """Yield each network, in order, and the number of its set."""
@@ -74,6 +75,21 @@ class NetworkTable:
             if address <= network.last:
                 yield network, self._sets[at]
             at = self._parents[at]
+
+    def holds(self, address: int) -> bool:
+        """Return whether *address* is in any of the networks."""
+        high, low = address >> 64, address & _WORD
+        begin, end = (0, self._first_v6) if not high else (self._first_v6, self.count)
+        if high:
+            begin = bisect_left(self._high, high, begin)
+            end = bisect_right(self._high, high, begin)
+        at = bisect_right(self._low, low, begin, end) - 1
+        while 0 <= at < self.count:
+            beside = BITS - self._lengths[at]
+            if address >> beside == (self._high[at] << 64 | self._low[at]) >> beside:
+                return True
+            at = self._parents[at]
+        return False
 
     def is_sound(self, sets: int) -> bool:
         """Return whether the networks are in order, each after the one around it, with sets that there are."""

@@ -21,7 +21,7 @@ from filterd.database.layout import APEX, BELOW, DatabaseError, Header, Preamble
 from filterd.database.networks import NetworkTable
 from filterd.database.trie import map_trie
 from filterd.policy.model import Effect, Match
-from filterd.policy.networks import BITS, Network, address_number
+from filterd.policy.networks import BITS, Network, address_number, packed_number
 
 _BUILD_ANEW = "build it anew with `filterd compile`"
 _CHUNK = 1 << 18
@@ -139,7 +139,7 @@ class Database:
                 matches.append(_new(Match, (shown, depth, category, list_id, effect)))
         # Only now, so that a name that is found pays nothing for addresses: the trie knows those by their URLs only.
         if not matches or path is not None:
-            if key[0] < ":" or ":" in host:
+            if (key[0] < ":" or ":" in host) and (path is not None or self.has_addresses):
                 with suppress(ValueError):  # a name that ends in a digit
                     return self._find_address(address_number(host), key, path)
             if not matches:
@@ -147,6 +147,10 @@ class Database:
         if len(matches) > 1:
             matches.reverse()
         return _without(matches, excepted) if excepted else matches
+
+    def may_know_address(self, packed: bytes) -> bool:
+        """Return whether `find` may have something for the address *packed*; cheap enough for every answer."""
+        return self.has_addresses and self._networks.holds(packed_number(packed))
 
     def _find_address(self, address: int, key: str, path: str | None) -> list[Match]:
         """Return what covers *address*, which is the host of *key*, and *path* on it, most specific first."""

@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
@@ -20,17 +19,20 @@ MAX_TTL = 0x7FFFFFFF  # RFC 2181 §8
 _header = struct.Struct("!HHHHHH")
 _fixed = struct.Struct("!HHIH")
 _option = struct.Struct("!HH")
+_two = struct.Struct("!HH")
 _additional_count = struct.Struct("!H")
 _ttl = struct.Struct("!I")
+_CLIENTS_FLAGS = wire.RD | wire.CD
+_UPSTREAMS_FLAGS = ~(_CLIENTS_FLAGS | wire.TC)
 ANSWER, AUTHORITY, ADDITIONAL = 0, 1, 2
 SERVICES = frozenset({wire.SVCB, wire.HTTPS})
 _ALIASES = SERVICES | {wire.CNAME, wire.DNAME}
 _KEPT = frozenset({wire.NOERROR, wire.NXDOMAIN})
 _ADDRESS_SIZE = {wire.A: 4, wire.AAAA: 16}
+_new = tuple.__new__  # what Answer() comes to, without its Python in between
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """An answer without what held only between the upstream and us: its OPT record (RFC 6891 §6.1.1).
 
     *message* is the rest, byte for byte. *ttls* are the places of the TTLs in it with their values, *targets* the
@@ -55,17 +57,17 @@ class Answer:
         The question and its letter case are the client's own (names in the answer point to it).
         """
         out = bytearray(self.message)
-        flags = _header.unpack_from(out)[1] & ~(wire.RD | wire.CD | wire.TC)
-        if not (query.do or query.ad):
+        flags = (out[2] << 8 | out[3]) & _UPSTREAMS_FLAGS
+        if not query.flags & wire.AD and not query.do:
             flags &= ~wire.AD  # RFC 6840 §5.8: only for clients that asked to know
-        _additional_count.pack_into(out, 0, query.id)
-        _additional_count.pack_into(out, 2, flags | wire.RA | (query.flags & (wire.RD | wire.CD)))
+        _two.pack_into(out, 0, query.id, flags | wire.RA | (query.flags & _CLIENTS_FLAGS))
         question = query.question
         out[wire.HEADER_SIZE : wire.HEADER_SIZE + len(question)] = question
         for at, ttl in self.ttls:
-            _ttl.pack_into(out, at, max(0, min(ttl - age_s, at_most_s)))
+            ttl -= age_s
+            _ttl.pack_into(out, at, 0 if ttl < 0 else min(ttl, at_most_s))
         if query.edns:
-            _additional_count.pack_into(out, 10, _additional_count.unpack_from(out, 10)[0] + 1)
+            _additional_count.pack_into(out, 10, (out[10] << 8 | out[11]) + 1)
             out += wire.opt_record(do=query.do, rcode=self.rcode, options=self.errors)
         return bytes(out)
 
@@ -126,56 +128,91 @@ def is_truncated(message: bytes) -> bool:
 
 
 def _read_answer(message: bytes) -> Answer:
-    # In one pass over the records, for it is a good part of what an answer from an upstream costs.
-    rows = _rows(message)
-    qtype_at = wire.skip_name(message, wire.HEADER_SIZE)
-    qtype = int.from_bytes(message[qtype_at : qtype_at + 2])
-    rcode, errors, cut_at, additional = message[3] & 15, b"", qtype_at + 4, 0
+    # In one pass and in one piece, for it is a good part of what an answer from an upstream costs.
+    _, flags, questions, answers, authorities, additionals = _header.unpack_from(message)
+    if questions != 1:
+        raise ProtocolError("not exactly one question")
+    at, size = wire.skip_name(message, wire.HEADER_SIZE) + 4, len(message)
+    qtype = message[at - 4] << 8 | message[at - 3]
+    rcode, errors, kept_additionals = flags & 15, b"", 0
     ttls: list[tuple[int, int]] = []
     targets: list[str] = []
     packed: list[bytes] = []
     services = answered = False
     holds_s, minimum_s = MAX_KEEP_S, -1  # the least of the TTLs; of the SOAs' minimums, negative where there is none
-    for _, section, rtype, fixed_at, ttl, data_at, end in rows:
-        if rtype == wire.OPT and section == ADDITIONAL:
-            rcode |= ttl >> 24 << 4
-            errors = _extended_errors(message[data_at:end])
-            # It is the last record or, rarely, followed by glue that a client can do without and that cannot be moved
-            # up, for names may point into it.
-            break
-        cut_at = end
+    authority_from, additional_from = answers, answers + authorities
+    for number in range(additional_from + additionals):
+        # Nearly every owner is a pointer.
+        fixed_at = at + 2 if message[at] >= 0xC0 else wire.skip_name(message, at)
+        rtype, _, ttl, length = _fixed.unpack_from(message, fixed_at)
+        data_at = fixed_at + 10
+        end = data_at + length
+        if end > size:
+            raise ProtocolError("a cut record")
+        if number >= additional_from:
+            if rtype == wire.OPT:
+                rcode |= ttl >> 24 << 4
+                errors = _extended_errors(message[data_at:end]) if length else b""
+                # It is the last record or, rarely, followed by glue that a client can do without and that cannot be
+                # moved up, for names may point into it.
+                _skip_rest(message, end, additional_from + additionals - number - 1)
+                break
+            kept_additionals += 1
+        if ttl > MAX_TTL and rtype != wire.OPT:
+            ttl = 0  # RFC 2181 §8
+        at = end
         ttls.append((fixed_at + 4, ttl))
         holds_s = min(holds_s, ttl)
-        if section == AUTHORITY:
+        if authority_from <= number < additional_from:
             if rtype == wire.SOA:
                 minimum = int.from_bytes(message[end - 4 : end])
                 minimum_s = minimum if minimum_s < 0 else min(minimum_s, minimum)
             continue
-        additional += section == ADDITIONAL
-        answered = answered or (section == ANSWER and rtype == qtype)
+        answered = answered or (rtype == qtype and number < authority_from)
         if rtype in _ADDRESS_SIZE:
-            if end - data_at == _ADDRESS_SIZE[rtype]:
+            if length == _ADDRESS_SIZE[rtype]:
                 packed.append(message[data_at:end])
         elif rtype in _ALIASES:
-            if rtype in SERVICES:
-                services = True
-                packed += hints(message[data_at:end])
-                data_at += 2  # RFC 9460 §2.2: the name stands after the priority
-            if section == ANSWER and (host := wire.host_of(wire.read_name(message, data_at)[0])):
-                targets.append(host)
+            services = services or rtype in SERVICES
+            packed += hints(message[data_at:end]) if rtype in SERVICES else ()
+            targets += _target(message, rtype, data_at) if number < authority_from else ()
     # RFC 2308 §5: "no" is kept for the SOA's minimum, and not at all where there is no SOA.
     holds_s = holds_s if answered and rcode == wire.NOERROR else min(holds_s, minimum_s)
-    return Answer(
-        message=message[:10] + additional.to_bytes(2) + message[wire.HEADER_SIZE : cut_at],
-        rcode=rcode,
-        ttls=tuple(ttls),
-        targets=tuple(targets),
-        errors=errors,
-        keep_s=0 if rcode not in _KEPT or is_truncated(message) else max(0, holds_s),
-        packed=tuple(packed),
-        private=any(map(is_private, packed)),
-        services=services,
+    return _new(
+        Answer,
+        (
+            b"%b%b%b" % (message[:10], kept_additionals.to_bytes(2), message[wire.HEADER_SIZE : at]),
+            rcode,
+            tuple(ttls),
+            tuple(targets),
+            errors,
+            0 if rcode not in _KEPT or flags & wire.TC else max(0, holds_s),
+            tuple(packed),
+            True in map(is_private, packed),
+            services,
+        ),
     )
+
+
+def _target(message: bytes, rtype: int, data_at: int) -> Sequence[str]:
+    """Return the host, if it is one, that a record leads to; its type is one of `_ALIASES`."""
+    # RFC 9460 §2.2: a service's name stands after the priority.
+    labels, _ = wire.read_name(message, data_at + 2 if rtype in SERVICES else data_at)
+    host = wire.host_of(labels)
+    return (host,) if host else ()
+
+
+def _skip_rest(message: bytes, at: int, records: int) -> None:
+    """Check that *records* more begin at *at*, of which nothing is wanted.
+
+    Raises:
+        ProtocolError: they are cut.
+    """
+    for _ in range(records):
+        fixed_at = wire.skip_name(message, at)
+        at = fixed_at + 10 + _fixed.unpack_from(message, fixed_at)[3]
+        if at > len(message):
+            raise ProtocolError("a cut record")
 
 
 def read_records(message: bytes) -> list[Record]:
@@ -184,16 +221,11 @@ def read_records(message: bytes) -> list[Record]:
     Raises:
         ProtocolError: it is malformed.
     """
-    return [Record._make(row) for row in _rows(message)]
-
-
-def _rows(message: bytes) -> list[tuple[int, int, int, int, int, int, int]]:
-    """Return the fields of a `Record` for each."""
     _, _, questions, *counts = _header.unpack_from(message)
     if questions != 1:
         raise ProtocolError("not exactly one question")
     at, length_of_message = wire.skip_name(message, wire.HEADER_SIZE) + 4, len(message)
-    rows = []
+    records = []
     for section, count in enumerate(counts):
         for _ in range(count):
             # Nearly every owner is a pointer.
@@ -205,9 +237,9 @@ def _rows(message: bytes) -> list[tuple[int, int, int, int, int, int, int]]:
                 raise ProtocolError("a cut record")
             if ttl > MAX_TTL and rtype != wire.OPT:
                 ttl = 0  # RFC 2181 §8
-            rows.append((at, section, rtype, fixed_at, ttl, data_at, end))
+            records.append(Record(at, section, rtype, fixed_at, ttl, data_at, end))
             at = end
-    return rows
+    return records
 
 
 def _extended_errors(options: bytes) -> bytes:

@@ -10,12 +10,12 @@ import socket
 import struct
 import sys
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from itertools import accumulate
-from typing import cast
+from typing import NamedTuple, cast
 
-from filterd.dns.peer import ANCILLARY_SIZE, Ancillary, Peer, as_sources, is_wildcard, send_one
+from filterd.dns.peer import ANCILLARY_SIZE, Ancillary, as_sources, is_wildcard
 
 MAX_QUERY = 4096  # longer ones arrive cut, and are answered FORMERR
 BATCH = 64
@@ -40,6 +40,13 @@ def can_batch() -> bool:
     """Return whether the system takes and gives many datagrams at once, laid out as we know it."""
     known = sys.platform == "linux" and ctypes.sizeof(ctypes.c_void_p) == 8 and sys.byteorder == "little"
     return known and hasattr(_libc(), "recvmmsg") and hasattr(_libc(), "sendmmsg")
+
+
+class Sender(NamedTuple):
+    """Who sent a datagram and to which of our addresses, as the system writes them."""
+
+    name: bytes
+    control: bytes
 
 
 class Batches:
@@ -103,6 +110,9 @@ class Batches:
             self._out_iovs[at * _WORDS_OF_TWO_IOVS + 1] = ID_SIZE  # the id is sent from where it was received
             if self._wildcard:
                 self._out_headers[header + _CONTROL] = sources + at * ANCILLARY_SIZE
+        self._late = bytearray(BATCH * _NAME_SIZE)
+        late = self._pin(self._late)
+        self._late_names = array("Q", range(late, late + BATCH * _NAME_SIZE, _NAME_SIZE))
         self._names = self._in_headers[_NAME::_WORDS]
         self._ids = array("Q", [name + _NAME_SIZE for name in self._names])
         self._return_to(self._names, self._ids)
@@ -130,18 +140,15 @@ class Batches:
     def message(self, at: int) -> bytes:
         """Return message *at* of the last batch."""
         start, length = at * _SLOT + _NAME_SIZE, self._lengths[at]
-        message = self._data[start : start + min(length, _IN_SLOT)]
-        return message + self._overflow[at * MAX_QUERY : at * MAX_QUERY + max(0, length - _IN_SLOT)]
+        if length <= _IN_SLOT:
+            return self._data[start : start + length]
+        message = self._data[start : start + _IN_SLOT]
+        return message + self._overflow[at * MAX_QUERY : at * MAX_QUERY + length - _IN_SLOT]
 
-    def peer(self, at: int) -> Peer:
+    def peer(self, at: int) -> Sender:
         """Return the sender of message *at* of the last batch."""
-        name = self._data[at * _SLOT : at * _SLOT + _NAME_SIZE]
-        port = int.from_bytes(name[2:4])
-        ancillary = as_sources(_read_control(self._control(at)))
-        if not self._v6:
-            return Peer((socket.inet_ntop(socket.AF_INET, name[4:8]), port), ancillary)
-        address, scope = socket.inet_ntop(socket.AF_INET6, name[8:24]), int.from_bytes(name[24:28], sys.byteorder)
-        return Peer((address, port, 0, scope), ancillary)
+        start = at * _SLOT
+        return Sender(self._data[start : start + _NAME_SIZE], self._control(at) if self._wildcard else b"")
 
     def send(self, replies: Sequence[bytes | None]) -> int:
         """Answer the last batch; return how many could not be sent."""
@@ -173,12 +180,31 @@ class Batches:
             self._return_to(array("Q", names), array("Q", ids))
             self._in_place = False
         if self._wildcard:
-            self._choose_sources(chosen)
+            self._choose_sources(map(self._control, chosen))
         return ready
 
-    def send_to(self, peer: Peer, reply: bytes) -> bool:
-        """Answer *peer*; return whether it was sent."""
-        return send_one(self._sock, peer, reply)
+    def send_late(self, replies: Sequence[tuple[Sender, bytes]]) -> int:
+        """Answer the senders of earlier batches; return how many could not be sent."""
+        lost = 0
+        for first in range(0, len(replies), BATCH):
+            lost += self._send_some_late(replies[first : first + BATCH])
+        return lost
+
+    def _send_some_late(self, replies: Sequence[tuple[Sender, bytes]]) -> int:
+        count, messages = len(replies), [message for _, message in replies]
+        block, names = b"".join(messages), b"".join([sender.name for sender, _ in replies])
+        self._out[: len(block)] = block
+        self._late[: len(names)] = names
+        lengths = list(map(len, messages))
+        starts = list(accumulate(lengths, initial=self._out_at))[:-1]
+        self._return_to(self._late_names[:count], array("Q", starts))
+        self._in_place = False
+        end = count * _WORDS_OF_TWO_IOVS
+        self._out_iovs[2:end:_WORDS_OF_TWO_IOVS] = array("Q", [start + ID_SIZE for start in starts])
+        self._out_iovs[3:end:_WORDS_OF_TWO_IOVS] = array("Q", [length - ID_SIZE for length in lengths])
+        if self._wildcard:
+            self._choose_sources(sender.control for sender, _ in replies)
+        return self._send_prepared(count)
 
     def _send_prepared(self, count: int) -> int:
         sent = lost = 0
@@ -208,9 +234,8 @@ class Batches:
         self._out_headers[_NAME : len(names) * _WORDS : _WORDS] = names
         self._out_iovs[0 : len(ids) * _WORDS_OF_TWO_IOVS : _WORDS_OF_TWO_IOVS] = ids
 
-    def _choose_sources(self, chosen: Sequence[int]) -> None:
-        for header, at in enumerate(chosen):
-            received = self._control(at)
+    def _choose_sources(self, controls: Iterable[bytes]) -> None:
+        for header, received in enumerate(controls):
             prepared = self._prepared.get(received)
             if prepared is None:
                 if len(self._prepared) >= _MAX_SOURCES:

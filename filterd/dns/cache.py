@@ -10,7 +10,8 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from filterd.dns import wire
@@ -23,6 +24,9 @@ _EACH_TARGET = 90
 _EACH_ADDRESS = 50
 
 
+WORDS_OF_THE_WORLD = frozenset({wire.NOERROR, wire.NXDOMAIN})
+
+
 class Question(NamedTuple):
     """What an upstream's answer depends on; *qname* is in lower case, on the wire."""
 
@@ -32,12 +36,8 @@ class Question(NamedTuple):
     cd: bool
 
 
-def uptime_s() -> float:
-    """Return seconds that also pass while the machine sleeps: a laptop must not wake up with yesterday's answers."""
-    return time.clock_gettime(_clock)
-
-
-_clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+# Seconds that also pass while the machine sleeps: a laptop must not wake up with yesterday's answers.
+uptime_s = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +106,24 @@ class AnswerCache:
     def put(self, question: Question, answer: Answer) -> Answer:
         """Keep *answer* if it may be kept, in place of those used longest ago; return it with the TTLs to tell."""
         answer = self._limit(answer)
-        if question in self._entries:
-            self._drop(question)
+        entries = self._entries
+        before = entries.pop(question, None)
+        if before is not None:
+            self._bytes -= before.size
         if answer.keep_s <= 0:
             return answer
-        kept = Kept(answer, since=self.now(), size=_size(question, answer))
-        self._entries[question] = kept
-        self._bytes += kept.size
+        size = _size(question, answer)
+        entries[question] = Kept(answer, since=self.now(), size=size)
+        self._bytes += size
         while self._bytes > self._max_bytes:
             self._drop(next(iter(self._entries)))
         return answer
+
+    def note_uses(self, question: Question, uses: int) -> None:
+        """Take note that the answer to *question*, if it is kept, was given *uses* times without being found here."""
+        kept = self._entries.get(question)
+        if kept is not None:
+            kept.uses += uses
 
     def postpone(self, question: Question, delay_s: float) -> bool:
         """Take note that an upstream failed to say anew what is kept; return whether anything is."""
@@ -132,8 +140,8 @@ class AnswerCache:
 
     def _limit(self, answer: Answer) -> Answer:
         keeping = self.keeping
-        if not is_word_of_the_world(answer):
-            return replace(answer, keep_s=keeping.failure_s)
+        if answer.rcode not in WORDS_OF_THE_WORLD:
+            return answer._replace(keep_s=keeping.failure_s)
         if not answer.keep_s:
             return answer
         least, most = keeping.min_ttl_s, keeping.max_ttl_s
@@ -142,7 +150,7 @@ class AnswerCache:
         for _, ttl in answer.ttls:
             if not least <= ttl <= most:
                 ttls = tuple((at, max(least, min(ttl, most))) for at, ttl in answer.ttls)
-                return replace(answer, ttls=ttls, keep_s=max(least, min(answer.keep_s, most)))
+                return answer._replace(ttls=ttls, keep_s=max(least, min(answer.keep_s, most)))
         return answer
 
     def _drop(self, question: Question) -> None:
@@ -151,7 +159,7 @@ class AnswerCache:
 
 def is_word_of_the_world(answer: Answer) -> bool:
     """Return whether *answer* says what is, and not that an upstream could not say."""
-    return answer.rcode in (wire.NOERROR, wire.NXDOMAIN)
+    return answer.rcode in WORDS_OF_THE_WORLD
 
 
 def _size(question: Question, answer: Answer) -> int:

@@ -12,7 +12,7 @@ from filterd.dns.batches import BATCH, ID_SIZE, MAX_QUERY, Batches, can_batch
 from filterd.dns.peer import ANCILLARY_SIZE, Peer, as_sources, ask_for_destination, is_wildcard, send_one
 
 
-class Datagrams(Protocol):
+class Datagrams[P](Protocol):
     """A socket read and written in batches. A message's id, its first two bytes, stays here: a reply has the same."""
 
     def receive(self) -> tuple[Sequence[bytes], Sequence[bytes]]:
@@ -21,17 +21,17 @@ class Datagrams(Protocol):
     def message(self, at: int) -> bytes:
         """Return message *at* of the last batch, id and all."""
 
-    def peer(self, at: int) -> Peer:
+    def peer(self, at: int) -> P:
         """Return the sender of message *at* of the last batch, to answer later."""
 
     def send(self, replies: Sequence[bytes | None]) -> int:
         """Answer the last batch (``None``: not now) with *replies* without ids; return how many could not be sent."""
 
-    def send_to(self, peer: Peer, reply: bytes) -> bool:
-        """Answer *peer* with *reply*, id and all; return whether it was sent."""
+    def send_late(self, replies: Sequence[tuple[P, bytes]]) -> int:
+        """Answer each peer with its reply, id and all; return how many could not be sent."""
 
 
-def open_datagrams(sock: socket.socket) -> Datagrams:
+def open_datagrams(sock: socket.socket) -> Datagrams[Any]:  # peers are for none but the one who gave them
     """Return *sock*, which is bound, ready to be read without waiting."""
     sock.setblocking(False)
     if is_wildcard(sock):
@@ -75,11 +75,11 @@ class OneByOne:
     def send(self, replies: Sequence[bytes | None]) -> int:
         """Answer the last batch; return how many could not be sent."""
         answered = zip(self._peers, self._messages, replies, strict=True)
-        return sum(not self.send_to(peer, raw[:ID_SIZE] + reply) for peer, raw, reply in answered if reply is not None)
+        return self.send_late([(peer, raw[:ID_SIZE] + reply) for peer, raw, reply in answered if reply is not None])
 
-    def send_to(self, peer: Peer, reply: bytes) -> bool:
-        """Answer *peer*; return whether it was sent."""
-        return send_one(self._sock, peer, reply)
+    def send_late(self, replies: Sequence[tuple[Peer, bytes]]) -> int:
+        """Answer each peer; return how many could not be sent."""
+        return sum(not send_one(self._sock, peer, reply) for peer, reply in replies)
 
     def _receive_one(self) -> tuple[bytes, Peer]:
         if not self._wildcard:

@@ -50,7 +50,7 @@ _ttl = struct.Struct("!I")
 class _Entry:
     """A ready answer: *body* follows the id, with those *ttls* that are counted down right until *fresh_until*."""
 
-    __slots__ = ("body", "decision", "fresh_until", "hits", "since", "ttls", "until")
+    __slots__ = ("body", "decision", "fresh_until", "hits", "since", "told", "ttls", "until")
 
     def __init__(self, body: bytes, ttls: Ttls, decision: Decision | None, *, since: float, until: float) -> None:
         self.body = body
@@ -60,6 +60,7 @@ class _Entry:
         self.until = until
         # What nobody decided is told to nobody: never the first hit, never in the list of those to be told.
         self.hits = 0 if decision else 1
+        self.told = 0  # hits before those
         self.count_down(since)
 
     def count_down(self, now: float) -> None:
@@ -124,7 +125,8 @@ class FastPath:
 
     def ready_for(self, profile: str) -> Ready:
         """Return the ready answers of *profile*, to be asked for until *generation* changes."""
-        return self._profiles.setdefault(profile, OrderedDict())
+        ready = self._profiles.get(profile)
+        return self._profiles.setdefault(profile, OrderedDict()) if ready is None else ready
 
     def find(self, ready: Ready, question: bytes, now: float) -> bytes | None:
         """Return the answer to *question*, a query without its id, as what follows the id; ``None``: think."""
@@ -143,6 +145,8 @@ class FastPath:
         return entry.body
 
     def _find_in_other_case(self, ready: Ready, question: bytes, now: float) -> bytes | None:
+        if question.lower() == question:
+            return None  # there is no other case: most names come in lower case
         # To the first zero: to the end of the name, or (a zero in a label) not so far, and then it is not found.
         end = question.find(0, _NAME_AT)
         name = question[_NAME_AT:end]
@@ -151,6 +155,11 @@ class FastPath:
             return None
         body = self.find(ready, question[:_NAME_AT] + lower + question[end:], now)
         return None if body is None else body[:_NAME_AT] + name + body[end:]
+
+    def uses_of_ended(self, ready: Ready, question: bytes) -> int:
+        """Return how often the answer to *question*, which `find` has not, was given before it ended."""
+        entry = ready.get(question)
+        return 0 if entry is None else entry.told + entry.hits
 
     def put(self, raw: bytes, reply: Reply, *, profile: str, generation: int) -> None:
         """Keep *reply*, which answers *raw* for *profile* and was asked for in *generation*, if it may be kept."""
@@ -206,6 +215,7 @@ class FastPath:
             if entry.decision is not None:
                 told.append((entry.decision, entry.hits))
                 self.blocked += entry.hits * isinstance(entry.decision.verdict, Block)
+            entry.told += entry.hits
             entry.hits = 0
         return told
 

@@ -56,14 +56,14 @@ Consult = Callable[[bytes], Consultation]
 class AnswerRules:
     """What the answers hold to beside the policy; one object, swapped with it.
 
-    *judges_address* says cheaply whether the policy may know an address (``None``: it knows none, and is not asked).
+    *judges_address* says cheaply whether the policy may know a packed address (``None``: it knows none).
     *private_space* holds the names that may lead to private addresses; others are not asked about them. *inspected*
     are the profiles whose connections the proxy opens: services are told to them without ECH and HTTP/3. *consult*
     asks family resolvers for a second opinion. Refusals by *national_lists* are told apart. *designated* are our own
     encrypted resolvers.
     """
 
-    judges_address: Callable[[str], bool] | None = None
+    judges_address: Callable[[bytes], bool] | None = None
     private_space: PrivateSpace = field(default_factory=PrivateSpace)
     inspected: Collection[str] = frozenset()
     consult: Consult | None = None
@@ -81,7 +81,8 @@ class Refusal(NamedTuple):
 
 def covers_targets(verdict: Verdict) -> bool:
     """Return whether *verdict* on a name holds for what the name leads to."""
-    return isinstance(verdict, Allow) and verdict.reason is not None and verdict.reason.cause in _COVERS_TARGETS
+    reason = verdict.reason
+    return reason is not None and reason.cause in _COVERS_TARGETS and isinstance(verdict, Allow)
 
 
 def begin_to_consult(query: Query, decision: Decision, rules: AnswerRules) -> Consultation | None:
@@ -99,6 +100,8 @@ def examine(
     Raises:
         ProtocolError: it must be changed, and is malformed.
     """
+    if not (answer.targets or answer.packed or answer.services):
+        return answer  # it leads nowhere
     covered = covers_targets(decision.verdict)
     if not covered:
         for target in answer.targets:
@@ -106,7 +109,7 @@ def examine(
             if isinstance(found, Block):
                 return Refusal(found.reason, target)
     inspected = answer.services and decision.profile in rules.inspected
-    judged = rules.judges_address is not None and bool(answer.packed) and not covered
+    judged = rules.judges_address is not None and not covered and True in map(rules.judges_address, answer.packed)
     if not (inspected or answer.private or judged):
         return answer
     refusals = _Refusals(decision, judge if judged else None, rules)
@@ -153,8 +156,9 @@ class _Refusals:
             # 0.0.0.0 from an upstream says "blocked there". It must not be passed on: it is dialled as loopback.
             listed = UPSTREAM if is_unspecified(packed) else REBINDING
             return Refusal(Reason(Cause.CATEGORY_LIST, rule=address, list=listed), address)
-        if self._judge is None or self._rules.judges_address is None:
+        judges = self._rules.judges_address
+        if self._judge is None or judges is None or not judges(packed):
             return None
         address = plain_address(packed)
-        verdict = self._judge(address) if self._rules.judges_address(address) else None
+        verdict = self._judge(address)
         return Refusal(verdict.reason, address) if isinstance(verdict, Block) else None

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from filterd.dns import wire
 from filterd.dns.answer import MAX_TTL
@@ -39,8 +39,7 @@ class Transport(enum.Enum):
     STREAM = enum.auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """An answer, the decision that it carries out (``None``: the policy was not asked), and how long it is good for.
 
     *message* is ``None`` where no answer is owed. For *ready_s* seconds the same question of the same profile may be
@@ -122,6 +121,11 @@ class Pipeline:
         """Ask *ask* from now on, and forget what others said; queries under way lose nothing."""
         self.resolver.swap(ask)
 
+    def note_uses(self, raw: bytes, uses: int) -> None:
+        """Take note that the answer to *raw*, a plain query, was given *uses* times without being asked for here."""
+        query = wire.parse_query(raw)
+        self.resolver.note_uses(query.qname, query.qtype, uses, do=query.do, cd=query.cd)
+
     async def answer(self, raw: bytes, client: Client, *, transport: Transport) -> bytes | None:
         """Return the answer to *raw*, a whole message of *client*; ``None`` where none is owed. Never raises."""
         return (await self.reply(raw, client, transport=transport)).message
@@ -144,7 +148,7 @@ class Pipeline:
         limit = min(query.udp_size, wire.SAFE_UDP_SIZE) if transport is Transport.UDP else wire.MAX_MESSAGE
         if reply.message is None or len(reply.message) <= limit:
             return reply
-        return replace(reply, message=wire.fit(query, reply.message, limit=limit))
+        return reply._replace(message=wire.fit(query, reply.message, limit=limit))
 
     async def _take_steps(self, query: Query, client: Client) -> Reply:
         # First what no policy could allow: zone transfers, other classes, an EDNS that we do not speak.
@@ -156,7 +160,8 @@ class Pipeline:
         rules, decide = self._rules, self._decide
         # Before the policy: to software these names mean the same under every profile. What the owner names himself
         # is no special name, even below home.arpa, and is judged like any other.
-        if not rules.local_names.knows(query.host):
+        is_ours = rules.local_names.knows(query.host)
+        if not is_ours:
             if message := discovery_reply(query, rules.designated, ttl=LOCAL_TTL):
                 return Reply(message, ready_s=LOCAL_TTL)
             if local := local_answer(query.host, query.qtype):
@@ -164,12 +169,12 @@ class Pipeline:
         # The one question that this program is about.
         decision = decide(Request(Stage.QUERY, client, self._clock(), query.host))
         match decision.verdict:
+            case Allow():
+                reply = await self._let_through(query, decision, is_ours=is_ours)
             case Block(reason):
                 reply = self._refuse(query, decision, reason)
             case Rewrite():
                 reply = await self._rewrite(query, decision, decision.verdict)
-            case Allow():
-                reply = await self._let_through(query, decision)
             case _:
                 assert_never(decision.verdict)
         # The policy changed while an upstream was asked: its new word counts, and costs no second question.
@@ -192,13 +197,13 @@ class Pipeline:
         """Refuse a name that was let through, for what its answer brought to light."""
         return self._refuse(query, replace(decision, verdict=Block(reason)), reason, via=via)
 
-    async def _let_through(self, query: Query, decision: Decision) -> Reply:
+    async def _let_through(self, query: Query, decision: Decision, *, is_ours: bool) -> Reply:
         client, rules = decision.request.client, self._rules
         # RFC 8482: ANY is asked by attackers; who needs a record asks for its type.
         if query.qtype == wire.ANY:
             return Reply(wire.reply(query, answers=[wire.hinfo_record(ttl=self._ttl(LOCAL_TTL, client))]), decision)
         # After the policy, which may close the house's own names to a child too; before the world, which has no say.
-        if rules.local_names.knows(query.host):
+        if is_ours:
             ttl = self._ttl(LOCAL_TTL, client)
             return Reply(rules.local_names.answer(query, ttl=ttl), decision, ready_s=ttl)
         # After the policy, for the categories' test names are in this zone; before the network, for it needs none.

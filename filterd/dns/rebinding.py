@@ -6,6 +6,7 @@ A page of a stranger's whose name suddenly means 192.168.1.1 could speak to the 
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -15,24 +16,22 @@ from filterd.policy.domains import InvalidHost, covers, is_address, normalise_ho
 _Network = IPv4Network | IPv6Network
 
 # Not the documentation ranges (RFC 5737, RFC 3849): nothing is there, and examples and tests live on them.
-_PRIVATE4 = tuple(
-    (net.network_address.packed[0], int(net.network_address), int(net.netmask))
-    for net in map(
-        IPv4Network,
-        (
-            "0.0.0.0/8",  # Linux and macOS dial 0.0.0.0 as loopback
-            "10.0.0.0/8",
-            "100.64.0.0/10",  # RFC 6598: behind the provider's own translation
-            "127.0.0.0/8",
-            "169.254.0.0/16",
-            "172.16.0.0/12",
-            "192.168.0.0/16",
-            *(f"{first}.0.0.0/8" for first in range(224, 240)),  # multicast
-            "255.255.255.255/32",
-        ),
-    )
+_NETWORKS4 = (
+    "0.0.0.0/8",  # Linux and macOS dial 0.0.0.0 as loopback
+    "10.0.0.0/8",
+    "100.64.0.0/10",  # RFC 6598: behind the provider's own translation
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    *(f"{first}.0.0.0/8" for first in range(224, 240)),  # multicast
+    "255.255.255.255/32",
 )
-_FIRST4 = frozenset(first for first, _, _ in _PRIVATE4)
+# Number and mask of each, by the first byte, which is whole in all of them: every address of an answer is looked at.
+_PRIVATE4 = {
+    network.network_address.packed[0]: (int(network.network_address), int(network.netmask))
+    for network in map(IPv4Network, _NETWORKS4)
+}
 _EMBEDDED = (
     bytes(10) + b"\xff\xff",  # RFC 4291 §2.5.5.2: IPv4-mapped
     bytes(12),  # §2.5.5.1: IPv4-compatible; :: and ::1 are in here too
@@ -45,7 +44,8 @@ _NEVER_PUBLIC = ("corp", "home", "home.arpa", "internal", "intranet", "lan", "lo
 def is_private(packed: bytes) -> bool:
     """Return whether the address *packed* means something on this machine or network only."""
     if len(packed) == 4:
-        return packed[0] in _FIRST4 and _is_private4(packed)
+        network = _PRIVATE4.get(packed[0])
+        return network is not None and int.from_bytes(packed) & network[1] == network[0]
     first = packed[0]
     if first == 0:
         return packed[:12] in _EMBEDDED and (packed[:12] == bytes(12) or is_private(packed[12:]))
@@ -58,11 +58,18 @@ def is_unspecified(packed: bytes) -> bool:
     return not any(packed)
 
 
+def plain_packed(packed: bytes) -> bytes:
+    """Return the address *packed*, what is embedded in IPv6 as IPv4."""
+    if len(packed) == 4 or packed[:12] not in _EMBEDDED or not any(packed[:12]):
+        return packed
+    return packed[12:]
+
+
 def plain_address(packed: bytes) -> str:
     """Return the address *packed* as the host that the policy judges: what is embedded in IPv6 comes out as IPv4."""
-    if len(packed) == 16 and packed[:12] in _EMBEDDED and any(packed[:12]):
-        packed = packed[12:]
-    return str(ip_address(packed))
+    packed = plain_packed(packed)
+    # For IPv6 systems differ in how they write it, and the policy knows one way.
+    return socket.inet_ntop(socket.AF_INET, packed) if len(packed) == 4 else str(ip_address(packed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +117,3 @@ class PrivateSpace:
             return True
         where: IPv4Address | IPv6Address = ip_address(plain_address(packed))
         return any(where in network for network in self.networks)
-
-
-def _is_private4(packed: bytes) -> bool:
-    value = int.from_bytes(packed)
-    return any(value & mask == network for _, network, mask in _PRIVATE4)

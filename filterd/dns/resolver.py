@@ -6,11 +6,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from filterd.dns import wire
 from filterd.dns.answer import Answer, read_answer
-from filterd.dns.cache import AnswerCache, Kept, Question, is_word_of_the_world
+from filterd.dns.cache import WORDS_OF_THE_WORLD, AnswerCache, Kept, Question, is_word_of_the_world
 from filterd.dns.failures import RecentFailures
 from filterd.dns.stale import is_outage, stale_answer
 from filterd.dns.upstream_spec import UpstreamError
@@ -22,6 +22,8 @@ SILENCE_S = 5.0  # after a failure, how long nobody waits for what is kept stale
 HOT_USES = 2  # a name asked for again is worth asking for before its answer ends
 PREFETCH_SHARE = 0.1  # of an answer's time, its last
 MAX_BACKGROUND = 256  # questions that no client waits for
+
+_new = tuple.__new__  # what Question() comes to, without its Python in between
 
 Ask = Callable[[bytes], Awaitable[bytes]]
 """Sends a whole query to an upstream and returns the answer whose question matches. Raises `UpstreamError`."""
@@ -44,27 +46,6 @@ class _LeaderLeft(Exception):
     """Who asked upstream went away before the answer came."""
 
 
-@dataclass(slots=True, eq=False)
-class _Asking:
-    """A question under way; who comes later waits for *answer*."""
-
-    answer: asyncio.Future[Answer] | None = field(default=None)
-
-    def join(self) -> asyncio.Future[Answer]:
-        if self.answer is None:
-            self.answer = asyncio.get_running_loop().create_future()
-        return self.answer
-
-    def finish(self, answer: Answer) -> None:
-        if self.answer and not self.answer.done():
-            self.answer.set_result(answer)
-
-    def fail(self, error: Exception) -> None:
-        if self.answer and not self.answer.done():
-            self.answer.set_exception(error)
-            self.answer.exception()  # with nobody left who waits it is no news
-
-
 class Resolver:
     """What the world says, by way of *ask*.
 
@@ -82,7 +63,8 @@ class Resolver:
         self._client_waits_s = client_waits_s
         self._prefetch = prefetch
         self._failures = RecentFailures(keep_s=cache.keeping.failure_s, now=cache.now)
-        self._asking: dict[Question, _Asking] = {}
+        # What is asked upstream, and once somebody else waits for it too, for what.
+        self._asking: dict[Question, asyncio.Future[Answer] | None] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._silent_until = 0.0
 
@@ -99,10 +81,13 @@ class Resolver:
             UpstreamError: no upstream gave one.
         """
         # Lengths are below 64, so that lower() touches letters only.
-        question = Question(qname.lower(), qtype, do, cd)
+        question = _new(Question, (qname.lower(), qtype, do, cd))
         kept = self._cache.find(question)
         if kept is None:
-            return await self._answer_anew(question, qname), 0
+            if question in self._asking or self._failures:
+                return await self._answer_anew(question, qname), 0
+            self.counters.misses += 1
+            return await self._lead(question, qname), 0
         now = self._now()
         if now >= kept.until:
             return await self._answer_stale(question, qname, kept), 0
@@ -111,16 +96,20 @@ class Resolver:
             self.counters.prefetches += self._refresh(question, qname)
         return kept.answer, int(now - kept.since)
 
+    def note_uses(self, qname: bytes, qtype: int, uses: int, *, do: bool, cd: bool) -> None:
+        """Take note that the answer was given *uses* times by who kept a copy of it."""
+        self._cache.note_uses(Question(qname.lower(), qtype, do, cd), uses)
+
     def _is_ending(self, kept: Kept, now: float) -> bool:
         left = kept.until - now
         # What an upstream could not say is asked for when it is wanted.
         return left < PREFETCH_SHARE * kept.answer.keep_s and now >= kept.retry_at and is_word_of_the_world(kept.answer)
 
     async def _answer_anew(self, question: Question, qname: bytes) -> Answer:
-        while asking := self._asking.get(question):
+        while question in self._asking:
             self.counters.joined += 1
             try:
-                return await asyncio.shield(asking.join())
+                return await self._join(question)
             except _LeaderLeft:
                 continue
         if failure := self._failures.find(question):
@@ -134,11 +123,10 @@ class Resolver:
         if self._now() >= kept.retry_at:
             self._refresh(question, qname)
         # While nobody answers, the first question showed it, and the others need not wait to see it too.
-        asking = self._asking.get(question)
-        if asking and self._now() >= self._silent_until:
+        if question in self._asking and self._now() >= self._silent_until:
             try:
                 async with asyncio.timeout(self._client_waits_s):
-                    answer = await asyncio.shield(asking.join())
+                    answer = await self._join(question)
                 if not is_outage(answer):
                     self.counters.misses += 1
                     return answer
@@ -164,38 +152,41 @@ class Resolver:
         with contextlib.suppress(UpstreamError):
             await self._lead(question, qname)
 
+    def _join(self, question: Question) -> asyncio.Future[Answer]:
+        """Return the answer to *question*, which somebody else asked."""
+        answer = self._asking[question]
+        if answer is None:
+            answer = self._asking[question] = asyncio.get_running_loop().create_future()
+        return asyncio.shield(answer)
+
     async def _lead(self, question: Question, qname: bytes) -> Answer:
         """Ask upstream; who comes meanwhile with the same question waits for this."""
-        asking = self._asking[question] = _Asking()
-        try:
-            answer = await self._ask_upstream(question, qname)
-        except asyncio.CancelledError:
-            asking.fail(_LeaderLeft())
-            raise
-        except Exception as error:
-            asking.fail(error)
-            raise
-        finally:
-            del self._asking[question]
-        asking.finish(answer)
-        return answer
-
-    async def _ask_upstream(self, question: Question, qname: bytes) -> Answer:
         # The first client's letter case goes along: who asks in mixed case gets the protection of draft 0x20.
         packet = wire.make_question(qname, question.qtype, do=question.do, cd=question.cd)
-        while True:
-            ask = self._ask
-            try:
-                answer = read_answer(await ask(packet))
-            except (UpstreamError, ProtocolError) as error:
-                if ask is not self._ask:
-                    continue  # it failed because it was let go: a reload costs nobody an answer
-                raise self._note_failure(question, error) from error
+        self._asking[question] = None
+        try:
+            while True:
+                ask = self._ask
+                try:
+                    answer = read_answer(await ask(packet))
+                    break
+                except (UpstreamError, ProtocolError) as error:
+                    # After a swap it failed because it was let go: a reload costs nobody an answer.
+                    if ask is self._ask:
+                        raise self._note_failure(question, error) from error
             self._silent_until = 0.0
-            return self._keep(question, answer) if ask is self._ask else answer
+            if ask is self._ask:
+                answer = self._keep(question, answer)
+        except BaseException as error:
+            _fail(self._asking.pop(question), _LeaderLeft() if isinstance(error, asyncio.CancelledError) else error)
+            raise
+        waiting = self._asking.pop(question)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(answer)
+        return answer
 
     def _keep(self, question: Question, answer: Answer) -> Answer:
-        if is_word_of_the_world(answer):
+        if answer.rcode in WORDS_OF_THE_WORLD:
             return self._cache.put(question, answer)
         self.counters.failures += 1
         if is_outage(answer) and self._cache.postpone(question, RECHECK_S):
@@ -210,3 +201,9 @@ class Resolver:
         if not self._cache.postpone(question, RECHECK_S):
             self._failures.add(question, error)
         return error
+
+
+def _fail(waiting: asyncio.Future[Answer] | None, error: BaseException) -> None:
+    if waiting is not None and not waiting.done():
+        waiting.set_exception(error)
+        waiting.exception()  # with nobody left who waits it is no news

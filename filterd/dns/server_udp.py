@@ -11,14 +11,13 @@ import asyncio
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from typing import Any
 
 from filterd.dns import wire
 from filterd.dns.batches import BATCH, ID_SIZE
 from filterd.dns.callers import Caller, Callers
 from filterd.dns.datagrams import Datagrams, open_datagrams
 from filterd.dns.fastpath import FastPath
-from filterd.dns.peer import Peer
 from filterd.dns.pipeline import Pipeline, Transport
 
 BATCHES = 4  # taken at a time, then the loop's other work
@@ -35,6 +34,14 @@ class UdpCounters:
     refused: int = 0  # not served at that address
 
 
+@dataclass(slots=True)
+class _Late:
+    """What a query is to know that was not answered together with its batch."""
+
+    task: asyncio.Task[bytes | None] | None = None
+    peer: Any = None  # as the socket's `Datagrams` gives it
+
+
 class UdpServer:
     """Answers what comes to *sock*, which is bound."""
 
@@ -45,10 +52,11 @@ class UdpServer:
         self._callers = callers
         self._fast = fast
         self._tasks: set[asyncio.Task[bytes | None]] = set()
+        self._late: list[tuple[Any, bytes]] = []
 
     async def start(self) -> None:
         """Begin to answer."""
-        self._datagrams: Datagrams = open_datagrams(self._sock)
+        self._datagrams: Datagrams[Any] = open_datagrams(self._sock)
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._sock, self._read)
 
@@ -61,6 +69,7 @@ class UdpServer:
             _, late = await asyncio.wait(self._tasks, timeout=grace_s)
             for task in late:
                 task.cancel()
+        self._flush()
         self._sock.close()
 
     def _read(self) -> None:
@@ -94,13 +103,13 @@ class UdpServer:
             reply = find(caller.ready, question, now)
             if reply is None:
                 thought += 1
-                reply = self._think(caller, len(replies))
+                reply = self._think(caller, question, len(replies))
             reply_with(reply)
         self.counters.ready += len(replies) - thought
         return replies
 
-    def _think(self, caller: Caller, at: int) -> bytes | None:
-        """Return the reply without id to message *at* of the batch, if nobody needs to be waited for."""
+    def _think(self, caller: Caller, question: bytes, at: int) -> bytes | None:
+        """Return the reply without id to *question*, message *at* of the batch, if nobody needs to be waited for."""
         raw = self._datagrams.message(at)
         if caller.client is None:
             self.counters.refused += 1
@@ -109,30 +118,42 @@ class UdpServer:
         if len(self._tasks) >= MAX_UNDER_WAY:
             self._pipeline.counters.dropped += 1
             return None
+        if uses := self._fast.uses_of_ended(caller.ready, question):
+            self._pipeline.note_uses(raw, uses)
         # Eager: most queries need no upstream and are answered before this returns. A set and no TaskGroup, for
         # that would want a task of its own for as long as we serve.
-        task = asyncio.Task(self._ask_pipeline(raw, caller), loop=self._loop, eager_start=True)
+        late = _Late()
+        task = asyncio.Task(self._ask_pipeline(raw, caller, late), loop=self._loop, eager_start=True)
         if task.done():
             return _without_id(task.result())
+        late.task, late.peer = task, self._datagrams.peer(at)
         self._tasks.add(task)
-        task.add_done_callback(partial(self._send_late, self._datagrams.peer(at)))
         return None
 
-    async def _ask_pipeline(self, raw: bytes, caller: Caller) -> bytes | None:
+    async def _ask_pipeline(self, raw: bytes, caller: Caller, late: _Late) -> bytes | None:
         assert caller.client is not None  # noqa: S101 (asked before)
         generation = self._fast.generation
-        reply = await self._pipeline.reply(raw, caller.client, transport=Transport.UDP)
-        if reply.ready_s:
+        try:
+            reply = await self._pipeline.reply(raw, caller.client, transport=Transport.UDP)
+        finally:
+            if late.task is not None:
+                self._tasks.discard(late.task)
+        if late.task is None:
             self._fast.put(raw, reply, profile=caller.profile, generation=generation)
+        elif reply.message is not None:
+            # It becomes ready when it is asked for again, from the cache: most names are asked for once.
+            self._send_late(late.peer, reply.message)
         return reply.message
 
-    def _send_late(self, peer: Peer, task: asyncio.Task[bytes | None]) -> None:
-        self._tasks.discard(task)
-        if task.cancelled():
-            return
-        reply = task.result()
-        if reply is not None and not self._datagrams.send_to(peer, reply):
-            self._pipeline.counters.dropped += 1
+    def _send_late(self, peer: Any, reply: bytes) -> None:
+        """Send *reply* with others of this turn of the loop."""
+        if not self._late:
+            self._loop.call_soon(self._flush)
+        self._late.append((peer, reply))
+
+    def _flush(self) -> None:
+        replies, self._late = self._late, []
+        self._pipeline.counters.dropped += self._datagrams.send_late(replies)
 
 
 def _without_id(reply: bytes | None) -> bytes | None:

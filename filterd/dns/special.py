@@ -37,7 +37,7 @@ def local_answer(host: str, qtype: int = wire.A) -> Local | None:
 
 def is_demonstration(host: str) -> bool:
     """Return whether *host* is of the zone with which the filter is shown without a network."""
-    return covers(DEMONSTRATION_ZONE, host)
+    return host.endswith(DEMONSTRATION_ZONE) and covers(DEMONSTRATION_ZONE, host)
 
 
 def local_reply(query: Query, answer: Local, *, ttl: int = LOCAL_TTL) -> bytes:

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from filterd.dns import wire
 from filterd.dns.answer import Answer
 from filterd.dns.cache import is_word_of_the_world
@@ -23,8 +21,7 @@ def stale_answer(answer: Answer) -> Answer:
     code = STALE_NXDOMAIN if answer.rcode == wire.NXDOMAIN else STALE_ANSWER
     # Its signatures may have ended with it: AD would claim what nobody checked.
     flags = answer.message[3] & ~wire.AD
-    return replace(
-        answer,
+    return answer._replace(
         message=answer.message[:3] + bytes([flags]) + answer.message[4:],
         ttls=tuple((at, min(ttl, STALE_TTL_S)) for at, ttl in answer.ttls),
         errors=answer.errors + wire.encode_error(ExtendedError(code)),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import replace
 
 from filterd.dns import wire
 from filterd.dns.answer import AUTHORITY, Answer, Record, read_answer, read_records
@@ -57,7 +56,7 @@ def _trim(answer: Answer, change: Change) -> Answer:
         return answer
     rewritten = _write(answer, records, changed)
     # Rcode, errors and age are the original's: the OPT record that held some of it is not there any more.
-    return replace(read_answer(rewritten), rcode=answer.rcode, errors=answer.errors, keep_s=answer.keep_s)
+    return read_answer(rewritten)._replace(rcode=answer.rcode, errors=answer.errors, keep_s=answer.keep_s)
 
 
 def _write(answer: Answer, records: list[Record], changed: dict[int, bytes | None]) -> bytes:

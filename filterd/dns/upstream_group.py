@@ -56,7 +56,10 @@ class UpstreamGroup:
         failure: UpstreamError | None = None
         declined: bytes | None = None
         try:
-            answer = await self._ask_first(members, question)
+            if self._strategy is Strategy.FASTEST and len(members) > 1 and not members[1].failures:
+                answer = await self._race(members, question)
+            else:
+                answer = await members[0].ask(question)
             if not declines(answer):
                 return answer
             declined = answer
@@ -75,12 +78,10 @@ class UpstreamGroup:
         for member in self._members:
             await member.close()
 
-    async def _ask_first(self, members: Sequence[Member], question: bytes) -> bytes:
-        first = members[0]
-        if self._strategy is not Strategy.FASTEST or len(members) < 2 or members[1].failures:
-            return await first.ask(question)
+    async def _race(self, members: Sequence[Member], question: bytes) -> bytes:
+        first, second = members[:2]
         late_s = late_after_s(first, turn=self._turn)
-        return await race(first, members[1], question, late_s=late_s, declines=declines, leave=self._leave)
+        return await race(first, second, question, late_s=late_s, declines=declines, leave=self._leave)
 
     async def _ask_on(
         self,

@@ -31,6 +31,7 @@ MAX_STRANGE = 2 * QUESTIONS_A_PORT  # datagrams that answer nothing: more than a
 _READ_AT_ONCE = 64
 _MAX_DATAGRAM = 4096  # we offer 1232; what is longer comes cut, and is asked for by TCP
 _ID_SIZE = 2
+_DRAW_SIZE, _DRAWS = _ID_SIZE + 1, 256
 _OPT_SIZE = len(wire.opt_record(do=False))
 _BY_TCP = b""
 
@@ -67,7 +68,8 @@ class UdpUpstream:
         self._retired: set[_Port] = set()  # they wait for their answers
         self._under_way = 0
         self._answered_at = 0.0  # when the last question was sent that was answered
-        self._random = iter(b"")
+        self._random = b""
+        self._drawn = 0
         self._tick: asyncio.TimerHandle | None = None
 
     async def ask(self, question: bytes) -> bytes:
@@ -80,9 +82,14 @@ class UdpUpstream:
             raise UpstreamError("too many questions wait for it", ede=NO_REACHABLE_AUTHORITY)
         self._under_way += 1
         try:
-            answer = await self._exchange(question)
+            port, number, asked = self._send(question)
+            answer = await asked.answer
         except OSError as error:
             raise UpstreamError(error.strerror or str(error)) from error
+        except asyncio.CancelledError:
+            if port.waiting.get(number) is asked:
+                del port.waiting[number]
+            raise
         finally:
             self._under_way -= 1
         return await self._by_tcp.ask(question) if answer is _BY_TCP else answer
@@ -99,15 +106,17 @@ class UdpUpstream:
         self._retired.clear()
         await self._by_tcp.close()
 
-    async def _exchange(self, question: bytes) -> bytes:
-        """Return the answer, `_BY_TCP` where TCP must be asked."""
+    def _send(self, question: bytes) -> tuple[_Port, bytes, _Asked]:
+        """Send *question*; return from where, under what number, and what its answer will be: `_BY_TCP`: ask TCP."""
         loop = asyncio.get_running_loop()
-        port = self._choose_port(loop)
-        number = self._draw(_ID_SIZE)
+        now = loop.time()
+        drawn = self._draw()
+        port = self._choose_port(loop, now, drawn[_ID_SIZE])
+        number = drawn[:_ID_SIZE]
         while number in port.waiting:
-            number = self._draw(_ID_SIZE)
+            number = self._draw()[:_ID_SIZE]
         packet = number + question[_ID_SIZE:]
-        asked = _Asked(packet, loop.create_future(), loop.time())
+        asked = _Asked(packet, asyncio.Future(loop=loop), now)
         try:
             port.sock.send(packet)
         except OSError as error:
@@ -115,25 +124,20 @@ class UdpUpstream:
             raise
         port.waiting[number] = asked
         port.asked += 1
-        try:
-            return await asked.answer
-        except asyncio.CancelledError:
-            if port.waiting.get(number) is asked:
-                del port.waiting[number]
-            raise
+        return port, number, asked
 
-    def _draw(self, size: int) -> bytes:
-        """Return *size* random bytes: many are fetched at a time, for each fetching is a system call."""
-        drawn = bytes(itertools.islice(self._random, size))
-        if len(drawn) < size:
-            self._random = iter(os.urandom(512))
-            return self._draw(size)
-        return drawn
+    def _draw(self) -> bytes:
+        """Return random bytes, an id and one more: many are fetched at a time, for each fetching is a system call."""
+        at = self._drawn
+        if at >= len(self._random):
+            self._random, at = os.urandom(_DRAW_SIZE * _DRAWS), 0
+        self._drawn = at + _DRAW_SIZE
+        return self._random[at : at + _DRAW_SIZE]
 
-    def _choose_port(self, loop: asyncio.AbstractEventLoop) -> _Port:
+    def _choose_port(self, loop: asyncio.AbstractEventLoop, now: float, drawn: int) -> _Port:
         if len(self._ports) == PORTS:
-            port = self._ports[self._draw(1)[0] % PORTS]
-            if port.asked < QUESTIONS_A_PORT and loop.time() < port.retire_at:
+            port = self._ports[drawn % PORTS]
+            if port.asked < QUESTIONS_A_PORT and now < port.retire_at:
                 return port
             self._ports.remove(port)
             self._retire(port)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import dnslib
 
-from filterd.policy.domains import InvalidHost, is_address, normalise_host
+from filterd.policy.domains import InvalidHost, is_address, is_ordinary, normalise_host
 
 HEADER_SIZE = 12
 MAX_MESSAGE = 65535
@@ -58,6 +58,7 @@ _header = struct.Struct("!HHHHHH")
 _question = struct.Struct("!HH")
 _fixed = struct.Struct("!HHIH")  # type, class, TTL, length of the data
 _option = struct.Struct("!HH")
+_new = tuple.__new__  # what Query() comes to, without its Python in between
 _plain_label = re.compile(rb"[a-z0-9_-]+").fullmatch
 _plain_name = re.compile(rb"[a-z0-9_.-]*").fullmatch
 
@@ -151,12 +152,16 @@ def parse_query(raw: bytes) -> Query:
     try:
         labels, at = read_name(raw, HEADER_SIZE, pointers=False)
         qtype, qclass = _question.unpack_from(raw, at)
-        edns = _read_additional(raw, at + 4, additionals) or _NO_EDNS
+        bare = not additionals and at + 4 == len(raw)
+        edns = _NO_EDNS if bare else _read_additional(raw, at + 4, additionals) or _NO_EDNS
     except (IndexError, struct.error) as error:
         raise ProtocolError("cut") from error
-    return Query(
-        query_id, flags, raw[HEADER_SIZE:at], host_of(labels), qtype, qclass, edns is not _NO_EDNS, edns.do,
-        max(edns.udp_size, MIN_UDP_SIZE), edns.version,
+    return _new(
+        Query,
+        (
+            query_id, flags, raw[HEADER_SIZE:at], host_of(labels), qtype, qclass, edns is not _NO_EDNS, edns.do,
+            max(edns.udp_size, MIN_UDP_SIZE), edns.version,
+        ),
     )  # fmt: skip
 
 
@@ -207,8 +212,8 @@ def make_question(qname: bytes, qtype: int, *, do: bool = False, cd: bool = Fals
     AD asks to be told whether the answer is authentic (RFC 6840 §5.7). The client's EDNS options stay here: they are
     hop by hop, and tell on it.
     """
-    flags = RD | AD | (CD if cd else 0)
-    return _header.pack(0, flags, 1, 0, 0, 1) + qname + _question.pack(qtype, IN) + opt_record(do=do)
+    head = _QUESTION_HEAD_CD if cd else _QUESTION_HEAD
+    return b"%b%b%b%b" % (head, qname, _question.pack(qtype, IN), _OPT_DO if do else _OPT)
 
 
 def without_edns(question: bytes) -> bytes:
@@ -218,6 +223,12 @@ def without_edns(question: bytes) -> bytes:
 
 def opt_record(*, do: bool, rcode: int = NOERROR, options: bytes = b"") -> bytes:
     """Return our OPT record (RFC 6891) with the upper bits of *rcode*."""
+    if rcode < 16 and not options:
+        return _OPT_DO if do else _OPT
+    return _make_opt(do=do, rcode=rcode, options=options)
+
+
+def _make_opt(*, do: bool, rcode: int, options: bytes) -> bytes:
     return ROOT + _fixed.pack(OPT, SAFE_UDP_SIZE, (rcode >> 4) << 24 | (DO if do else 0), len(options)) + options
 
 
@@ -263,13 +274,15 @@ def read_name(raw: bytes, at: int, *, pointers: bool = True) -> tuple[list[bytes
     labels: list[bytes] = []
     end = 0  # where the name ends in its own place: set at the first pointer
     left = MAX_WIRE_NAME
+    size = len(raw)
     while length := raw[at]:
         if length < 64:
+            start = at + 1
+            at = start + length
             left -= length + 1
-            if left < 1 or at + length >= len(raw):
+            if left < 1 or at > size:
                 raise ProtocolError("a name that is too long or cut")
-            labels.append(raw[at + 1 : at + 1 + length])
-            at += length + 1
+            labels.append(raw[start:at])
             continue
         target = (length & 0x3F) << 8 | raw[at + 1]
         # Backwards only (RFC 1035 §4.1.4: "a prior occurrence"); a loop by way of labels ends at the length's limit.
@@ -294,6 +307,9 @@ def skip_name(raw: bytes, at: int) -> int:
 def host_of(labels: list[bytes]) -> str:
     """Return the host to judge for the name of *labels*; see `Query`."""
     name = b".".join(labels).lower()
+    text = name.decode("latin-1")  # ASCII, where it is ordinary
+    if is_ordinary(text) and text.count(".") < len(labels):
+        return text
     if not _plain_name(name) or name.count(b".") >= len(labels):
         name = _plain_end(labels)
     try:
@@ -322,6 +338,10 @@ def _soa_data() -> bytes:
     return bytes(buffer.data[:-4])
 
 
+# What most messages of ours hold.
+_QUESTION_HEAD = _header.pack(0, RD | AD, 1, 0, 0, 1)
+_QUESTION_HEAD_CD = _header.pack(0, RD | AD | CD, 1, 0, 0, 1)
+_OPT, _OPT_DO = (_make_opt(do=do, rcode=NOERROR, options=b"") for do in (False, True))
 _NO_EDNS = _Edns(MIN_UDP_SIZE, 0, do=False)
 
 

@@ -15,7 +15,8 @@ MAX_NAME = 253  # RFC 1035 §2.3.4, as text without the final dot
 _SHOWN = 80  # characters of a wrong name that an error shows
 
 # The common case, decided by one regular expression: a lower-case name whose last label cannot be a number.
-_ordinary = re.compile(r"(?:[a-z0-9_-]{1,63}\.)+[a-z][a-z0-9-]{1,62}").fullmatch
+# True of nothing but what `normalise_host` returns as it is, if that is not longer than MAX_NAME.
+is_ordinary = re.compile(r"(?:[a-z0-9_-]{1,63}\.)+[a-z][a-z0-9-]{1,62}").fullmatch
 _label = re.compile(r"[a-z0-9_-]{1,63}").fullmatch
 _canonical_ipv4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}").fullmatch
 _number = re.compile(r"(?:0[xX][0-9a-fA-F]*|[0-9]+)").fullmatch
@@ -47,7 +48,7 @@ def normalise_host(text: str) -> str:
     Raises:
         InvalidHost: *text* is neither.
     """
-    if len(text) <= MAX_NAME and _ordinary(text):
+    if len(text) <= MAX_NAME and is_ordinary(text):
         return text
     host = text.strip(" \t\r\n")
     if ":" in host or host.startswith("["):
@@ -72,7 +73,7 @@ def split_target(text: str) -> Target:
     Raises:
         InvalidHost: there is no host in it.
     """
-    if len(text) <= MAX_NAME and _ordinary(text):
+    if len(text) <= MAX_NAME and is_ordinary(text):
         return Target(text)
     text = text.strip().translate(_UNSEEN)
     found = _special_scheme.match(text) or _scheme.match(text)

@@ -114,6 +114,8 @@ class _KeywordFinder:
                     excepted.setdefault(entry.category, []).append((start, end))
                 elif _at_boundaries(text, start, end, entry.keyword):
                     found.append((start, end, entry))
+        if not found:
+            return {}
         seen: dict[tuple[str, str], tuple[str, float]] = {}
         for start, end, (category, keyword, _) in found:
             if keyword and not _covered(start, end, excepted.get(category, ())):

@@ -82,10 +82,18 @@ def address_number(text: str) -> int:
     Raises:
         ValueError: it is no address.
     """
-    if ":" in text:
-        number = int(ipaddress.IPv6Address(text))
-        return _V4 | number & 0xFFFFFFFF if number >> 32 == _NAT64 else number
-    return _V4 | int(ipaddress.IPv4Address(text))
+    try:
+        return packed_number(ipaddress.ip_address(text).packed)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no address") from error
+
+
+def packed_number(packed: bytes) -> int:
+    """Return where the address *packed*, of 4 or 16 bytes, stands on the line: where `address_number` says."""
+    number = int.from_bytes(packed)
+    if len(packed) == 4:
+        return _V4 | number
+    return _V4 | number & 0xFFFFFFFF if number >> 32 == _NAT64 else number
 
 
 class NetworkSet:

@@ -30,7 +30,7 @@ _PUSO = frozenset("'’‘ʼʻ`´′ʹ‛ˈꞌ＇ʽ")
 _HARMLESS_SIGNS = frozenset("\u200b\u200c\u200d\u2060\ufeff\u00ad\u034f\u180e\u2061\u2062\u2063\u2064\u200e\u200f")
 _END_OF_SENTENCE = frozenset("…。！？¿¡•·|¦■●►»«")
 
-_foreign_run = re.compile(r"[^\x00-\x7f]+").sub
+_foreign_run = re.compile(r"[^\x00-\xff]+").sub
 
 # Bytes of the text once it is reduced to one byte a letter. Apostrophes vanish: a puso is written in many ways or not
 # at all (mba'e, mba’e, mbae).
@@ -61,26 +61,51 @@ _leet = re.compile(
     rb"|0(?<=[a-zA-Z\xf1]0)(?![0-9a-zA-Z])"
     rb"|\$(?<![0-9a-zA-Z$]\$)(?=[a-zA-Z]{3})"
 ).sub
+_NO_LEET = bytes(byte for byte in range(256) if bytes((byte,)) not in _LEET)
 # Four letters and more, each on its own: c a s i n o, c.a.s.i.n.o, c-a-s-i-n-o.
 _spelled = re.compile(rb" [a-z\xf1](?: (?:\. )?[a-z\xf1](?= )){3,}").sub
+_SHAPE = bytes(ord("a") if chr(byte) in "abcdefghijklmnopqrstuvwxyz" + _ENYE else byte for byte in range(256))
 _AND_OR = b"aeouy"  # words of one letter in Spanish and Portuguese, which may stand before a spelled word
 
 
 def normalise_text(text: str) -> str:
     """Return the words of *text* as phrases are compared with them, a space before the first and after the last."""
-    if not text.isascii():
-        text = _plain_letters(text)
-    plain = text.encode("latin-1", "replace")
-    plain = _leet(_unleet, plain).translate(_TABLE, _DROPPED)
+    plain = text.encode() if text.isascii() else _plain_letters(text)
+    if plain.translate(None, _NO_LEET):
+        plain = _leet(_unleet, plain)
+    plain = plain.translate(_TABLE, _DROPPED)
     words = b" %s " % b" ".join(plain.replace(b".", b" . ").split())
-    return _spelled(_join, words).decode("latin-1")
+    if b" a a a a " in words.translate(_SHAPE).replace(b" .", b""):
+        words = _spelled(_join, words)
+    return words.decode("latin-1")
 
 
-def _plain_letters(text: str) -> str:
-    """Return *text* with every run of letters beyond ASCII reduced to ours."""
+def _plain_letters(text: str) -> bytes:
+    """Return *text* with every letter beyond ASCII reduced to ours."""
     if "\u0303" in text:  # ñ may come as two characters, and must not lose its tilde with the accents
         text = text.replace("n\u0303", _ENYE).replace("N\u0303", _ENYE)
-    return _foreign_run(_fold_match, text)
+    try:
+        plain = text.encode("latin-1")
+    except UnicodeEncodeError:
+        plain = _foreign_run(_fold_match, text).encode("latin-1")
+    table, dropped, longer = _latin_letters()
+    for byte, letters in longer:
+        if byte in plain:
+            plain = plain.replace(byte, letters)
+    return plain.translate(table, dropped)
+
+
+@functools.cache
+def _latin_letters() -> tuple[bytes, bytes, tuple[tuple[bytes, bytes], ...]]:
+    """Return what becomes of the letters from U+0080 to U+00FF: of most one of ours, of some none, of a few two."""
+    folded = {byte: _fold_letter(chr(byte)).encode("latin-1") for byte in range(128, 256)}
+    table = bytearray(range(256))
+    for byte, letters in folded.items():
+        if len(letters) == 1:
+            table[byte] = letters[0]
+    dropped = bytes(byte for byte, letters in folded.items() if not letters)
+    longer = tuple((bytes((byte,)), letters) for byte, letters in folded.items() if len(letters) > 1)
+    return bytes(table), dropped, longer
 
 
 def _fold_match(match: re.Match[str]) -> str:

@@ -119,6 +119,9 @@ class Policy:
         return min((at for at in ends if at > when), default=None)
 
 
+_NOTHING_SAID = Allow()  # of most names; made once
+
+
 class _Case:
     """One request under one policy: what the clauses look at, computed at most once."""
 
@@ -137,7 +140,7 @@ class _Case:
             verdict = clause(self)
             if verdict is not None:
                 return verdict
-        return Allow()
+        return _NOTHING_SAID
 
     def off_or_paused(self) -> Verdict | None:
         if self.policy.protection.covers(self.request.when):

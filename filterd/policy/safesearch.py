@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from filterd.policy.domains import InvalidHost, normalise_host, suffixes
+from filterd.policy.saferequests import SafeRequests
 
 _ENGINE_KEYS = frozenset({"hosts", "safe_host", "addresses", "cname"})
 _YOUTUBE_KEYS = frozenset({"hosts", "moderate", "strict"})
@@ -44,6 +45,7 @@ class SafeSearch:
     engines: Mapping[str, SafeTarget] = field(default_factory=dict)  # an engine's exact host -> its safe mode
     youtube: Mapping[YouTube, Mapping[str, SafeTarget]] = field(default_factory=dict)  # level -> host -> safe mode
     unsafe: frozenset[str] = frozenset()  # hosts, each with what is below it
+    requests: SafeRequests = field(default_factory=SafeRequests)  # what is forced by URL, header and cookie
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, object]) -> SafeSearch:
@@ -52,7 +54,7 @@ class SafeSearch:
         Raises:
             ValueError: naming the key that is missing, unknown or wrong.
         """
-        _refuse_unknown(mapping, frozenset({"engines", "youtube", "unsafe"}), at="")
+        _refuse_unknown(mapping, frozenset({"engines", "youtube", "unsafe", "requests"}), at="")
         engines: dict[str, SafeTarget] = {}
         for name, entry in _table(mapping, "engines", at="").items():
             at = f"engines.{name}"
@@ -66,7 +68,12 @@ class SafeSearch:
         youtube = _youtube(_table(mapping, "youtube", at=""))
         unsafe = frozenset(_hosts(_table(mapping, "unsafe", at=""), "unsafe"))
         _refuse_contradiction(engines, youtube, unsafe)
-        return cls(engines, youtube, unsafe)
+        named: dict[str, list[str]] = {}
+        for host, target in engines.items():
+            named.setdefault(target.engine, []).append(host)
+        named["youtube"] = [*youtube[YouTube.STRICT]]
+        requests = SafeRequests.from_mapping(_as_table(mapping.get("requests", {}), "requests"), named)
+        return cls(engines, youtube, unsafe, requests)
 
     @property
     def hosts(self) -> frozenset[str]:

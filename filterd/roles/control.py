@@ -14,7 +14,8 @@ from pathlib import Path
 
 from filterd import __version__
 from filterd.activity.feed import MAX_DATAGRAM
-from filterd.activity.recorder import Recorder, level_of
+from filterd.activity.levels import level_of
+from filterd.activity.recorder import Recorder
 from filterd.activity.store import ActivityStore
 from filterd.assembly import Assembly
 from filterd.commands.common import load

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from filterd.activity.feed import Counted, Sender, UpstreamCounted
+from filterd.activity.levels import level_of
+from filterd.activity.tally import Tally
 from filterd.assembly import Assembly
 from filterd.commands.common import load
 from filterd.dns.blocking import parse_blocked_answer
@@ -24,6 +26,7 @@ from filterd.dns.server_doh import DohServer
 from filterd.dns.server_dot import DotServer
 from filterd.policy.model import Client
 from filterd.policy.policy import Policy
+from filterd.policy.profile import Record
 from filterd.policy.safesearch import SafeSearch, SafeTarget
 from filterd.roles.dns_parts import (
     cache_of,
@@ -61,6 +64,7 @@ class DnsRole:
         self._settings, policy, runtime = self._read()
         dns = self._settings.dns
         self._sender = Sender(str(runtime / "decisions.sock"))
+        self._tally = Tally(self._sender, _levels(self._settings, policy))
         self._counted = Counted(self._name)
         self._upstreams, self._opinion = upstreams_of(dns), opinion_of(dns)
         self._identify = Identifier(policy.clients)
@@ -73,7 +77,7 @@ class DnsRole:
             self._upstreams.ask,
             clock=_now,
             boundary=boundary,
-            observe=self._sender.send,
+            observe=self._tally.send,
             blocked_answer=parse_blocked_answer(dns.blocked_answer),
             safe_addresses={target.host: target.addresses for target in safe},
             without_cname={target.host for target in safe if not target.cname},
@@ -115,6 +119,7 @@ class DnsRole:
         boundary = Boundaries(policy.next_boundary, _profile_of(policy))
         self._pipeline.swap(policy.decide, boundary=boundary, blocked_answer=blocked_answer, rules=rules)
         self._identify.swap(policy.clients)
+        self._tally.levels = _levels(settings, policy)
         # Together with the swap: between the two no answer may be given or become ready.
         self._fast.clear(_profile_of(policy), _lasts(policy, boundary))
         if before is not None:
@@ -151,7 +156,8 @@ class DnsRole:
     def _tell_hits(self, *, everything: bool = False) -> None:
         now = _now()
         for decision, count in self._fast.take_hits(everything=everything):
-            self._sender.send(decision, count=count, when=now)
+            self._tally.send(decision, count=count, when=now)
+        self._tally.tell()
 
     def _tell_counters(self) -> None:
         counted = Counted(
@@ -187,6 +193,10 @@ class DnsRole:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _levels(settings: Settings, policy: Policy) -> dict[str, Record]:
+    return {name: level_of(found.record, settings.activity.record) for name, found in policy.profiles.items()}
 
 
 def _profile_of(policy: Policy) -> ProfileOf:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 
+from filterd.database.reader import Database
 from filterd.dns import server_doh, server_dot
 from filterd.dns.access import PRIVATE, Access
 from filterd.dns.cache import AnswerCache, Keeping
@@ -19,7 +20,7 @@ from filterd.dns.limits import RateLimiter, client_key
 from filterd.dns.listener import Gate
 from filterd.dns.local_names import LocalNames
 from filterd.dns.pipeline import Pipeline
-from filterd.dns.rebinding import PrivateSpace
+from filterd.dns.rebinding import PrivateSpace, plain_address, plain_packed
 from filterd.dns.second_opinion import SecondOpinion, make_second_opinion
 from filterd.dns.server_doh import DohServer
 from filterd.dns.server_dot import DotServer
@@ -27,6 +28,7 @@ from filterd.dns.tls import Certificate
 from filterd.dns.upstream import Upstreams, make_upstreams, parse_upstream
 from filterd.dns.upstream_domains import parse_domain
 from filterd.dns.upstream_strategy import Strategy
+from filterd.policy.domains import is_address
 from filterd.policy.policy import Policy
 from filterd.settings import Dns, EncryptedListener, Settings
 from filterd.settings_read import parse_listen
@@ -110,15 +112,14 @@ class _OthersOnly(RateLimiter):
         return key.startswith("127.") or key == _LOOPBACK6 or super().admit(key)
 
 
-def _may_know_address(policy: Policy) -> Callable[[str], bool] | None:
-    """Return whether an address may be known to the policy, asked before it is judged as a host."""
-    denied = frozenset(name for profile in policy.profiles.values() for name in profile.deny)
-    find = policy.names.find
-
-    def may_know(address: str) -> bool:
-        return bool(find(address)) or address in denied
-
-    return may_know
+def _may_know_address(policy: Policy) -> Callable[[bytes], bool]:
+    """Return whether an address, packed, may be known to the policy, asked before it is judged as a host."""
+    denied = {name for profile in policy.profiles.values() for name in profile.deny}
+    denied_packed = frozenset(ip_address(name).packed for name in denied if is_address(name))
+    names = policy.names
+    listed = names.may_know_address if isinstance(names, Database) else lambda a: bool(names.find(plain_address(a)))
+    # Every answer's addresses come by here: the lists are searched only where there is no shorter way.
+    return lambda packed: plain_packed(packed) in denied_packed or listed(packed)
 
 
 def _designated(settings: Settings) -> list[Designated]:

@@ -10,8 +10,9 @@ import pytest
 
 from filterd.activity import recorder
 from filterd.activity.feed import Event
+from filterd.activity.levels import level_of
 from filterd.activity.query import Search
-from filterd.activity.recorder import Recorder, level_of
+from filterd.activity.recorder import Recorder
 from filterd.activity.store import ActivityStore
 from filterd.policy.profile import Record
 
@@ -65,3 +66,11 @@ def test_the_ceiling_holds_for_every_profile(profile: Record, ceiling: Record) -
     assert not (ceiling is Record.NONE and found is not Record.NONE)
     assert not (ceiling is Record.BLOCKED and found is Record.ALL)
     assert not (profile is Record.NONE and found is not Record.NONE)
+
+
+def test_a_total_without_a_name_is_nothing_to_keep(store: ActivityStore) -> None:
+    recorder = Recorder(store, lambda _profile: Record.ALL)
+    recorder.take(Event("allow", "child", "", 1.0, "query", count=9))
+    recorder.write()
+
+    assert store.count == 0

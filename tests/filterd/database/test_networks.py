@@ -26,6 +26,7 @@ def test_the_networks_around_an_address_come_the_narrowest_first(numbers: dict[N
     for address in [*asked, *(network.last for network in numbers)]:
         around = sorted((n for n in numbers if n.first <= address <= n.last), key=lambda n: -n.length)
         assert list(packed.covering(address)) == [(network, numbers[network]) for network in around]
+        assert packed.holds(address) == bool(around)
     assert dict(packed) == numbers
     assert packed.is_sound(10)
 

@@ -26,7 +26,7 @@ from filterd.database.layout import DatabaseError
 from filterd.database.reader import Database
 from filterd.policy.domains import covers, depth, is_address
 from filterd.policy.model import GUARD_SITE, Effect, Match, Rule, RuleList
-from filterd.policy.networks import is_network
+from filterd.policy.networks import is_network, packed_number
 
 BUILT = datetime(2026, 11, 21, 18, 30, tzinfo=UTC)
 
@@ -356,3 +356,13 @@ def test_the_reader_is_light_to_import() -> None:
 
     heavy = {"hashlib", "idna", "asyncio", "ssl", "msgspec", "tempfile", "logging", "filterd.database.build"}
     assert not heavy & set(run.stdout.split())
+
+
+@given(st.ip_addresses(v=4) | st.sampled_from(["203.0.113.7", "203.0.113.66", "192.0.2.1", "64:ff9b::cb00:7142"]))
+def test_an_address_that_is_found_is_one_that_may_be_known(small: Database, address: object) -> None:
+    packed = ip_address(str(address)).packed
+    networks = [network for network, _ in small.networks()]
+
+    number = packed_number(packed)
+    assert small.may_know_address(packed) == any(n.first <= number <= n.last for n in networks)
+    assert small.may_know_address(packed) or not small.find(str(address))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from ipaddress import ip_address
 
@@ -12,7 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filterd.dns import wire
-from filterd.dns.answer import addresses, is_answer_to, read_answer
+from filterd.dns.answer import (
+    ADDITIONAL,
+    ANSWER,
+    AUTHORITY,
+    SERVICES,
+    addresses,
+    is_answer_to,
+    read_answer,
+    read_records,
+)
+from filterd.dns.rebinding import is_private
+from filterd.dns.svcb import hints
 from filterd.dns.wire import ProtocolError, parse_query
 from tests.filterd.dns.fakes import Zone, answers, extended_error, question, read
 
@@ -261,3 +273,71 @@ def test_an_error_may_come_without_the_question(flags: bytes, matches: bool) -> 
 @given(st.binary(max_size=64))
 def test_rubbish_matches_nothing(raw: bytes) -> None:
     assert not is_answer_to(raw, struct.pack("!H", 0x5653) + OURS[2:], same_case=False)
+
+
+@st.composite
+def answers_of_any_kind(draw: st.DrawFn) -> bytes:
+    """Return answers as upstreams give them: addresses, aliases, services, "no", an OPT record, errors, cut ends."""
+    host = wire.encode_name("cdn.example.net")
+    rdata = {
+        wire.A: st.sampled_from([b"\xc0\0\2\1", b"\x0a\0\0\1", b"\1\2"]),
+        wire.AAAA: st.sampled_from([bytes(16), b"\x20\1\x0d\xb8" + bytes(12), b"\1"]),
+        wire.CNAME: st.sampled_from([host, b"\3www\xc0\x0c", b"\0"]),
+        wire.HTTPS: st.sampled_from([b"\0\1\0", b"\0\0" + host, b"\0\1\0\0\4\0\4\xc0\0\2\2"]),
+        wire.SOA: st.just(b"\0\0" + bytes(16) + b"\0\0\0\x3c"),
+        wire.RRSIG: st.binary(max_size=8),
+    }
+    records = st.sampled_from(sorted(rdata)).flatmap(
+        lambda rtype: st.builds(
+            wire.Record,
+            st.just(rtype),
+            st.sampled_from([0, 1, 300, 86401, 0x80000001]),
+            rdata[rtype],
+            st.sampled_from([b"\xc0\x0c", b"\1x\xc0\x0c"]),
+        )
+    )
+    qtype = draw(st.sampled_from([wire.A, wire.AAAA, wire.HTTPS]))
+    head = struct.pack("!HHHHHH", 1, wire.RD, 1, 0, 0, 0)
+    asked = parse_query(head + wire.encode_name("www.example") + struct.pack("!HH", qtype, wire.IN))
+    answer, authority = draw(st.lists(records, max_size=4)), draw(st.lists(records, max_size=2))
+    message = bytearray(wire.reply(asked, answers=answer, authority=authority, rcode=draw(st.sampled_from([0, 2, 3]))))
+    message[2] |= draw(st.sampled_from([0, 0, 0, wire.TC >> 8]))
+    extra = draw(st.lists(st.sampled_from([wire.opt_record(do=False), b"\xc0\x0c\0\1\0\1\0\0\0\x05\0\4\1\2\3\4"])))
+    message[10:12] = len(extra).to_bytes(2)
+    whole = bytes(message) + b"".join(extra)
+    return whole[: len(whole) - draw(st.sampled_from([0, 0, 0, 1, 5]))]
+
+
+@settings(deadline=None)
+@given(answers_of_any_kind())
+def test_what_is_read_in_one_pass_is_what_the_records_say_one_by_one(message: bytes) -> None:
+    try:
+        answer = read_answer(message)
+    except ProtocolError:
+        return
+    before_opt = list(
+        itertools.takewhile(lambda r: (r.type, r.section) != (wire.OPT, ADDITIONAL), read_records(message))
+    )
+    told = [r for r in before_opt if r.section != AUTHORITY]
+    sizes = {wire.A: 4, wire.AAAA: 16}
+    packed = []
+    for record in told:
+        rdata = message[record.data_at : record.end]
+        packed += [rdata] if sizes.get(record.type) == len(rdata) else []
+        packed += hints(rdata) if record.type in SERVICES else []
+    names = {wire.CNAME: 0, wire.HTTPS: 2}
+    leads = [
+        wire.host_of(wire.read_name(message, r.data_at + names[r.type])[0])
+        for r in told
+        if r.section == ANSWER and r.type in names
+    ]
+    end = before_opt[-1].end if before_opt else wire.skip_name(message, wire.HEADER_SIZE) + 4
+
+    assert answer.ttls == tuple((r.fixed_at + 4, r.ttl) for r in before_opt)
+    assert answer.packed == tuple(packed)
+    assert answer.private == any(map(is_private, packed))
+    assert answer.targets == tuple(filter(None, leads))
+    assert answer.services == any(r.type in SERVICES for r in told)
+    assert answer.message[wire.HEADER_SIZE :] == message[wire.HEADER_SIZE : end]
+    assert answer.message[:10] == message[:10]
+    assert int.from_bytes(answer.message[10:12]) == sum(r.section == ADDITIONAL for r in before_opt)

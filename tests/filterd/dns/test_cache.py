@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -126,7 +125,7 @@ def test_ttls_are_kept_within_limits(
 
 def test_a_no_is_kept_for_a_shorter_time() -> None:
     cache = AnswerCache(keeping=Keeping(max_negative_s=300))
-    no = replace(answer(3600, ttls=(3600,)), rcode=wire.NXDOMAIN)
+    no = answer(3600, ttls=(3600,))._replace(rcode=wire.NXDOMAIN)
 
     assert cache.put(key("a.example"), no).keep_s == 300
 

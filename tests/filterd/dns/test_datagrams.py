@@ -8,6 +8,7 @@ import select
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from filterd.dns.batches import BATCH, MAX_QUERY, Batches, can_batch
 from filterd.dns.datagrams import Datagrams, OneByOne, open_datagrams
 from filterd.dns.peer import address_of
 
-Make = Callable[[socket.socket], Datagrams]
+Make = Callable[[socket.socket], Datagrams[Any]]
 
 batching = pytest.mark.skipif(not can_batch(), reason="recvmmsg and sendmmsg are Linux's")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="every 127.x.y.z is this machine on Linux only")
@@ -41,13 +42,13 @@ def client_of(server: socket.socket, host: str = "127.0.0.1") -> Iterator[socket
         yield client
 
 
-def opened(make: Make, sock: socket.socket) -> Datagrams:
+def opened(make: Make, sock: socket.socket) -> Datagrams[Any]:
     """Return *sock* prepared as `open_datagrams` prepares it, read by *make*."""
     open_datagrams(sock)
     return make(sock)
 
 
-def receive(server: socket.socket, served: Datagrams) -> tuple[list[bytes], list[bytes]]:
+def receive(server: socket.socket, served: Datagrams[Any]) -> tuple[list[bytes], list[bytes]]:
     assert select.select([server], [], [], 5)[0]
     messages, hosts = served.receive()
     return list(messages), list(hosts)
@@ -80,7 +81,7 @@ def test_some_are_answered_later(make: Make, host: str, unanswered: set[int]) ->
             messages, _ = receive(server, served)
             peers = {n: (served.peer(n), served.message(n)) for n in unanswered}
             assert served.send([None if n in unanswered else b"now" for n in range(len(messages))]) == 0
-            assert all(served.send_to(peer, message[:2] + b"late") for peer, message in peers.values())
+            assert not served.send_late([(peer, message[:2] + b"late") for peer, message in peers.values()])
             told = {client.recv(99) for _ in range(3)}
 
             assert told == {bytes([0, n]) + (b"late" if n in unanswered else b"now") for n in range(3)}
@@ -134,7 +135,7 @@ def test_answers_come_from_the_address_that_was_asked(make: Make, host: str) -> 
             messages, _ = receive(server, served)
             late = served.peer(1)
             served.send([b"!" if at != 1 else None for at in range(len(messages))])
-            served.send_to(late, b"\0\1!")
+            served.send_late([(late, b"\0\1!")])
 
             assert [client.recv(99) for client in clients] == [b"\0\1!"] * len(clients)
 
@@ -169,7 +170,7 @@ def test_a_receiver_that_is_gone_stops_nothing(make: Make) -> None:
             receive(server, served)
             peer = served.peer(0)
         assert served.send([b"!"]) == 0
-        assert served.send_to(peer, b"\0\1!")
+        assert not served.send_late([(peer, b"\0\1!")])
         with client_of(server) as client:
             client.send(b"\0\2?")
             messages, _ = receive(server, served)

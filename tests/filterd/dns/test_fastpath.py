@@ -7,7 +7,6 @@ import asyncio
 import datetime as dt
 import random
 import struct
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -443,7 +442,7 @@ def test_an_answer_that_may_not_be_kept_is_not() -> None:
     bench.make_ready(question("x.example"))
     reply = bench.think(question("www.example"))
     for _ in range(2):
-        bench.fast.put(question("www.example"), replace(reply, ready_s=1), profile="child", generation=0)
+        bench.fast.put(question("www.example"), reply._replace(ready_s=1), profile="child", generation=0)
 
     assert len(bench.fast) == 0
 
@@ -464,3 +463,20 @@ def test_an_answer_asked_for_before_a_swap_is_not_kept_after_it() -> None:
 
     run(work())
     assert len(bench.fast) == 0
+
+
+def test_how_often_an_answer_was_given_is_known_when_it_has_ended() -> None:
+    bench = Bench()
+    raw = question("www.example")
+    ready = bench.fast.ready_for("child")
+    assert bench.fast.uses_of_ended(ready, raw[2:]) == 0
+
+    bench.make_ready(raw)
+    for _ in range(3):
+        bench.find(raw)
+    bench.fast.take_hits()
+    bench.find(raw)
+    bench.clock.s += 3600
+
+    assert bench.find(raw) is None
+    assert bench.fast.uses_of_ended(ready, raw[2:]) == 4

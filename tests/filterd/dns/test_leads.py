@@ -24,7 +24,7 @@ SHOP = "shop.example"
 BAD4, BAD6 = "192.0.2.66", "2001:db8::66"
 BY_ADDRESS = Reason(Cause.CATEGORY_LIST, rule="192.0.2.64/26", list="bad-networks", category="gambling")
 QTYPES = {"A": wire.A, "AAAA": wire.AAAA, "HTTPS": wire.HTTPS, "CNAME": wire.CNAME, "MX": 15}
-JUDGES = AnswerRules(judges_address=lambda address: address in (BAD4, BAD6))
+JUDGES = AnswerRules(judges_address=lambda packed: plain_address(packed) in (BAD4, BAD6))
 
 
 class Judge:

@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.dns.rebinding import PrivateSpace, is_private, is_unspecified, plain_address
+from filterd.dns.rebinding import PrivateSpace, is_private, is_unspecified, plain_address, plain_packed
+
+_NETWORKS = (
+    "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
+    "255.255.255.255/32",
+)  # fmt: skip
 
 ROUTER = ip_address("192.168.1.1").packed
 
@@ -97,3 +102,18 @@ def test_an_address_may_be_open_to_any_name(entry: str) -> None:
 def test_a_wrong_entry_is_named(entry: str) -> None:
     with pytest.raises(ValueError, match="is no domain, address or network"):
         PrivateSpace.parse([entry])
+
+
+@given(st.ip_addresses())
+def test_an_address_is_packed_as_it_is_spelled(address: IPv4Address | IPv6Address) -> None:
+    packed = plain_packed(address.packed)
+
+    assert str(ip_address(packed)) == plain_address(address.packed)
+    assert plain_packed(packed) == packed
+
+
+@given(st.ip_addresses(v=4))
+def test_private_ipv4_is_what_lies_in_one_of_the_networks(address: IPv4Address) -> None:
+    networks = (*_NETWORKS, *(f"{first}.0.0.0/8" for first in range(224, 240)))
+
+    assert is_private(address.packed) == any(address in ip_network(network) for network in networks)

@@ -362,3 +362,19 @@ def test_what_another_upstream_said_is_forgotten() -> None:
 
     answer, _ = run(resolver.resolve(NAME, wire.A))
     assert answer.rcode == wire.NXDOMAIN
+
+
+def test_a_name_in_use_elsewhere_is_asked_for_again_before_its_answer_ends() -> None:
+    upstream = Upstream()
+    resolver, clock = make(upstream)
+
+    async def work() -> None:
+        await resolver.resolve(NAME, wire.A)
+        clock.now += 55
+        resolver.note_uses(NAME, wire.A, 1, do=False, cd=False)
+        resolver.note_uses(b"\7another\0", wire.A, 9, do=False, cd=False)
+        await resolver.resolve(NAME, wire.A)
+        await until(lambda: not resolver._background)
+
+    run(work())
+    assert (upstream.asked, resolver.counters.prefetches) == (2, 1)

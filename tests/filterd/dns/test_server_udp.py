@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from filterd.dns import datagrams, server_udp, wire
+from filterd.dns import callers, datagrams, server_udp, wire
 from filterd.dns.batches import can_batch
+from filterd.dns.cache import AnswerCache
 from filterd.dns.callers import Callers, RateLimit
 from filterd.dns.fastpath import FastPath
 from filterd.dns.pipeline import Pipeline
@@ -46,10 +47,11 @@ async def serving(
     ask: Ask | None = None,
     limit: RateLimit | None = None,
     fast: FastPath | None = None,
+    cache: AnswerCache | None = None,
 ) -> AsyncIterator[tuple[int, Pipeline, UdpServer]]:
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
     sock.bind((host, 0))
-    pipeline = Pipeline(decide or blocking("casino.example"), ask or Zone(ZONE).ask, clock=lambda: NOON)
+    pipeline = Pipeline(decide or blocking("casino.example"), ask or Zone(ZONE).ask, clock=lambda: NOON, cache=cache)
     fast = FastPath(lambda client: client.user or "child") if fast is None else fast
     server = UdpServer(sock, pipeline, Callers(known, fast, limit), fast)
     await server.start()
@@ -193,7 +195,7 @@ def test_what_is_asked_again_is_answered_without_thinking() -> None:
             return replies, pipeline.counters.queries, server.counters.ready
 
     replies, thought, ready = run(work())
-    assert (thought, ready) == (2, 10)
+    assert (thought, ready) == (3, 9)  # what an upstream was asked becomes ready from the cache, when it is asked again
     assert [read(reply).header.id for reply in replies] == [n for n in range(6) for _ in range(2)]
     assert {(str(read(reply).q.qname), answers(reply)[0][2]) for reply in replies} == {
         ("casino.example.", "0.0.0.0"),
@@ -274,7 +276,9 @@ def test_who_is_not_served_is_refused_in_few_bytes_and_answers_are_not_answered(
 
 
 @linux
-def test_a_client_over_its_limit_is_not_answered_and_the_others_are() -> None:
+def test_a_client_over_its_limit_is_not_answered_and_the_others_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(callers, "_is_loopback", lambda _host: False)
+
     async def work() -> tuple[int, int]:
         async with serving(limit=RateLimit(per_second=0.001, burst=30)) as (port, _, server):
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as greedy:
@@ -311,7 +315,7 @@ def test_an_error_of_the_socket_is_no_end(monkeypatch: pytest.MonkeyPatch) -> No
     async def work() -> tuple[int, list[bytes]]:
         async with serving() as (port, pipeline, server):
             with monkeypatch.context() as patch:
-                patch.setattr(server._datagrams, "send_to", lambda _peer, _reply: False)
+                patch.setattr(server._datagrams, "send_late", len)
                 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
                     client.sendto(question("www.example"), ("127.0.0.1", port))
                     await until(lambda: pipeline.counters.dropped)
@@ -319,3 +323,31 @@ def test_an_error_of_the_socket_is_no_end(monkeypatch: pytest.MonkeyPatch) -> No
 
     dropped, replies = run(work())
     assert (dropped, len(replies)) == (1, 1)
+
+
+def test_a_name_in_use_is_asked_for_again_before_its_answer_ends() -> None:
+    now = 1000.0
+    asked = 0
+    zone = Zone("www.example. 100 IN A 192.0.2.1\nonce.example. 100 IN A 192.0.2.2")
+
+    async def ask(raw: bytes) -> bytes:
+        nonlocal asked
+        asked += 1
+        return await zone.ask(raw)
+
+    async def work() -> tuple[int, int]:
+        nonlocal now
+        fast = FastPath(lambda client: client.user or "child", now=lambda: now, wall=lambda: now)
+        cache = AnswerCache(now=lambda: now)
+        async with serving(ask=ask, fast=fast, cache=cache) as (port, pipeline, server):
+            for _ in range(5):
+                await ask_at("127.0.0.1", port, question("www.example"))
+            await ask_at("127.0.0.1", port, question("once.example"))
+            assert (asked, server.counters.ready) == (2, 3)
+            now += 95
+            for name in ("www.example", "once.example"):
+                await ask_at("127.0.0.1", port, question(name))
+            await until(lambda: asked == 3)
+            return asked, pipeline.resolver.counters.prefetches
+
+    assert run(work()) == (3, 1)

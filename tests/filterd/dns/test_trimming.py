@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import dns.flags
@@ -99,7 +98,7 @@ def test_rcode_errors_and_age_are_the_originals_and_the_ttls_found_anew() -> Non
 
 def test_ttls_that_were_shortened_stay_so() -> None:
     before = read_answer(message_of())
-    short = replace(before, ttls=tuple((at, 7) for at, _ in before.ttls))
+    short = before._replace(ttls=tuple((at, 7) for at, _ in before.ttls))
 
     left = trim(short, lambda _, rdata: None if rdata == BAD else rdata)
 

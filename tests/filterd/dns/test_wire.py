@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from filterd.dns import wire
 from filterd.dns.wire import ExtendedError, ProtocolError, parse_query
+from filterd.policy.domains import InvalidHost, is_address, normalise_host
 from tests.filterd.dns.fakes import answers, extended_error, question, read
 
 labels = st.binary(min_size=1, max_size=63)
@@ -236,3 +237,23 @@ def test_an_encoded_name_is_read_back(host: str) -> None:
     parts, _ = wire.read_name(wire.encode_name(host), 0)
 
     assert wire.host_of(parts) == host
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.sampled_from([b"www", b"WwW", b"a-b_c", b"1", b"example", b"x", b"a.b", b"\xff", b" ", b"4x"]), max_size=6
+    )
+)
+def test_an_ordinary_name_is_judged_as_any_other(parts: list[bytes]) -> None:
+    plain: list[bytes] = []
+    for part in reversed(parts):
+        if not part.strip(b"\xff .") or b"." in part:
+            break
+        plain.insert(0, part.lower())
+    try:
+        expected = normalise_host(b".".join(plain).decode())
+    except InvalidHost:
+        expected = ""
+
+    assert wire.host_of(parts) == ("" if is_address(expected) else expected)

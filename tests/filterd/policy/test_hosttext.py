@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,3 +62,11 @@ def test_folding_twice_is_folding_once(text: str) -> None:
 
 def test_folding_drops_case_and_accents() -> None:
     assert fold("Ñandú PORNÔ") == "nandu porno"
+
+
+@given(st.text(st.sampled_from("ab013457@9.-$ñ\ud800"), max_size=12))
+def test_digits_are_letters_where_they_stand_between_letters_and_nowhere_else(text: str) -> None:
+    letters = str.maketrans("013457@", "oieasta")
+
+    found = re.search(r"[a-z][013457]+[a-z]", text)
+    assert unleet(text) == (text.translate(letters) if found else None)

@@ -17,6 +17,7 @@ from filterd.policy.networks import (
     address_number,
     is_network,
     merge,
+    packed_number,
     parse_network,
     subtract,
     summarise,
@@ -149,3 +150,14 @@ def test_a_set_touches_and_holds_as_sets_of_numbers_do(some: list[tuple[int, int
 
     assert held.touches(network) == bool(own & numbers(some))
     assert held.holds(network) == (own <= numbers(some))
+
+
+@given(st.ip_addresses())
+def test_an_address_has_one_number_however_it_is_given(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
+    assert packed_number(address.packed) == address_number(str(address))
+
+
+@pytest.mark.parametrize("text", ["www.example", "1.2.3", "1.2.3.4.5", "1.2.3.400", "example.1", ""])
+def test_a_name_has_no_number(text: str) -> None:
+    with pytest.raises(ValueError, match="no address"):
+        address_number(text)
