@@ -6,7 +6,33 @@ cd "$(dirname "$0")/.."
 
 # Programs that `make run` and `make test` call: command, Debian package.
 needed='dig bind9-dnsutils
-curl curl'
+curl curl
+unbound unbound
+kdig knot-dnsutils
+ip iproute2'
+# Libraries that the panel's Qt loads (the last for a desktop), and letters to draw with.
+needed="$needed
+libEGL.so.1 libegl1
+libGL.so.1 libgl1
+libxkbcommon.so.0 libxkbcommon0
+libfontconfig.so.1 libfontconfig1
+libglib-2.0.so.0 libglib2.0-0
+libgssapi_krb5.so.2 libgssapi-krb5-2
+libxkbcommon-x11.so.0 libxkbcommon-x11-0
+libxcb-icccm.so.4 libxcb-icccm4
+libxcb-keysyms.so.1 libxcb-keysyms1
+libxcb-shape.so.0 libxcb-shape0
+libxcb-cursor.so.0 libxcb-cursor0
+/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf fonts-dejavu-core"
+# And for `make bench`, which calls `setup.sh bench`.
+compared='dnsperf dnsperf
+dnsmasq dnsmasq-base
+dnsdist dnsdist
+zstd zstd'
+[ "${1:-}" != bench ] || needed=$compared
+
+# Where Debian keeps some of them, also for those who are not root.
+PATH="$PATH:/usr/sbin:/sbin"
 
 say() { printf 'filterd: %s\n' "$*" >&2; }
 
@@ -47,10 +73,27 @@ make_venv() {
     fi
 }
 
+# Resolvers that tests start by themselves are no services of this machine.
+keep_quiet() {
+    command -v systemctl >/dev/null 2>&1 || return 0
+    for service in unbound dnsdist; do
+        case "$missing " in *" $service "*) systemctl disable -q --now "$service" >/dev/null 2>&1 || true ;; esac
+    done
+}
+
+# A command, a library, or a file.
+is_there() {
+    case "$1" in
+    /*) [ -e "$1" ] ;;
+    lib*.so.*) ldconfig -p 2>/dev/null | grep -q "$1 " ;;
+    *) command -v "$1" >/dev/null 2>&1 ;;
+    esac
+}
+
 install_programs() {
     missing=''
     while read -r program package; do
-        command -v "$program" >/dev/null 2>&1 || missing="$missing $package"
+        is_there "$program" || missing="$missing $package"
     done <<EOF
 $needed
 EOF
@@ -60,6 +103,7 @@ EOF
         # shellcheck disable=SC2086 # a list of package names
         { apt-get install -y -qq $missing || { apt-get update -qq && apt-get install -y -qq $missing; }; } >/dev/null \
             || say "could not install$missing: some tests will be skipped"
+        keep_quiet
     else
         say "please install:$missing (needed to try the filter and by some tests)"
     fi

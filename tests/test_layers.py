@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "filterd").rglob("*.py"))
+PANEL = sorted((ROOT / "gui" / "filterd_gui").rglob("*.py"))
 
 # Leaves that any part may use: plain declarations without behaviour of their own.
 LEAVES = {"filterd", "filterd.paths", "filterd.wording"}
@@ -50,8 +51,8 @@ EVERYTHING = (
 
 # What the pure core may take from outside: values, no I/O, no clock.
 PURE = {
-    "__future__", "ahocorasick", "bisect", "collections", "dataclasses", "datetime", "enum", "fnmatch", "functools",
-    "heapq", "idna", "ipaddress", "itertools", "math", "operator", "re", "string", "typing", "unicodedata",
+    "__future__", "ahocorasick", "base64", "bisect", "collections", "dataclasses", "datetime", "enum", "fnmatch",
+    "functools", "heapq", "idna", "ipaddress", "itertools", "math", "operator", "re", "string", "typing", "unicodedata",
     "urllib", "zoneinfo",
 }  # fmt: skip
 
@@ -100,6 +101,21 @@ def test_the_policy_is_pure(path: Path) -> None:
     outside = {found.partition(".")[0] for found in imports(path)} - {"filterd"}
 
     assert outside <= PURE
+
+
+@pytest.mark.parametrize("path", PANEL, ids=lambda path: str(path.relative_to(ROOT / "gui")))
+def test_the_panel_knows_the_daemon_by_its_messages_only(path: Path) -> None:
+    allowed = {"filterd.control.client", "filterd.control.messages", "filterd.paths"}
+    found = set(imports(path))
+
+    assert {name for name in found if lies_in(name, "filterd")} <= allowed
+    assert path.name == "daemon_link.py" or "PyQt6.QtNetwork" not in found
+
+
+def test_the_daemon_does_not_know_the_panel() -> None:
+    knowing = [path for path in SOURCES for name in imports(path) if name.partition(".")[0] in ("filterd_gui", "PyQt6")]
+
+    assert knowing == []
 
 
 def test_the_law_would_see_a_wrong_import(tmp_path: Path) -> None:
