@@ -67,6 +67,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     queries: int = 0  # decisions, DNS and web together
     blocked: int = 0
     rewritten: int = 0
+    open_requests: int = 0  # that wait for the adult's answer
     uncounted: int = 0  # decisions that were carried out while control was away or busy
     dns: dict[str, int] = msgspec.field(default_factory=dict)  # what the DNS process counted since its start
     upstreams: list[UpstreamStatus] = msgspec.field(default_factory=list)

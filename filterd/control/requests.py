@@ -52,6 +52,11 @@ class Requests:
         """Return all that is kept, the latest first."""
         return list(reversed(self._kept))
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for an answer."""
+        return sum(not request.answer for request in self._kept)
+
     def ask(self, asked: AskPermission, *, profile: str, by: str) -> AskedPermission:
         """Keep the request of *by* (an account, a device) for *profile*.
 

@@ -66,6 +66,7 @@ class Parts:
     judge: Callable[[str, str], dict[str, Any]]
     profile_of: Callable[[Call], str]
     history: History
+    update_lists: Callable[[], None]
     categories: Callable[[], list[CategoryInfo]]
 
 
@@ -151,7 +152,14 @@ def _entering(gate: Gate) -> Sequence[Endpoint]:
 
 def _settings(parts: Parts) -> Sequence[Endpoint]:
     changes = parts.changes
+
+    async def update_lists(call: Call) -> Done:
+        changes.record(call, "lists-update-asked", {})
+        parts.update_lists()
+        return Done()
+
     return [
+        Endpoint("POST", "/v1/lists/update", "fetch the lists now", update_lists, Done, status=202),
         Endpoint("GET", "/v1/settings", "every setting", changes.show, SettingsText),
         Endpoint("PATCH", "/v1/settings", "change settings", changes.change, Done, SetSettings, Needs.JUDGED),
         Endpoint(

@@ -30,6 +30,7 @@ class Service:
         protection: Callable[[], tuple[str, str | None]] = lambda: ("on", None),
         notices: Callable[[], Iterable[str]] = tuple,
         record: Callable[[Event], None] = lambda _event: None,
+        open_requests: Callable[[], int] = lambda: 0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._version = version
@@ -38,6 +39,7 @@ class Service:
         self._protection = protection
         self._notices = notices
         self._record = record
+        self._open_requests = open_requests
         self._clock = clock
         self._started = clock()
         self._counts = Counts()
@@ -87,6 +89,7 @@ class Service:
             rewritten=counts.by_action["rewrite"],
             dns=self._dns_counters(),
             upstreams=list(self._upstream_states()),
+            open_requests=self._open_requests(),
             by_stage=dict(counts.by_stage),
             blocked_by_category=dict(counts.blocked_by_category.most_common()),
             blocked_by_cause=dict(counts.blocked_by_cause.most_common()),

@@ -79,6 +79,7 @@ class ControlRole:
         self._service = Service(
             version=__version__, lists=self._lists, database=self._database, protection=self._protection,
             notices=self._notices, record=self._recorder.take,
+            open_requests=lambda: self._desk.requests.waiting,
         )  # fmt: skip
         self._desk = self._set_up_desk()
         server = ControlServer(make_app(rows(self._desk), self._desk.gate.is_adult))
@@ -142,6 +143,7 @@ class ControlRole:
             version=__version__, status=self._service.status, gate=gate, changes=changes, permissions=permissions,
             requests=requests, audit=audit, judge=lambda text, profile: self._house.show(text, profile),
             profile_of=lambda call: self._profile_of(call.peer), categories=self._categories,
+            update_lists=lambda: self._updates.update_all(),
             history=History(
                 self._store, self._recorder, audit,
                 retention_days=lambda: self._assembly.settings.activity.retention_days,

@@ -41,10 +41,16 @@ class Updates:
         self._metered = metered
         self._jitter = random.random() if jitter is None else jitter  # noqa: S311 (spreads load; guards nothing)
         self._woken = asyncio.Event()
+        self._asked = False
         self.waits_for_unmetered = False
 
     def wake(self) -> None:
         """Look again: subscriptions may have changed."""
+        self._woken.set()
+
+    def update_all(self) -> None:
+        """Update every list now, due or not, paid by volume or not: the adult asked."""
+        self._asked = True
         self._woken.set()
 
     async def run(self, assembly: Callable[[], Assembly]) -> None:
@@ -53,9 +59,12 @@ class Updates:
         while True:
             decided = await self._decide(assembly(), starting=starting)
             starting = False
-            if decided.due:
-                logger.info("updating %s", ", ".join(decided.due))
-                await self._start(decided.due)
+            due = decided.due
+            if self._asked:
+                self._asked, due = False, tuple(subscription.id for subscription in assembly().subscriptions())
+            if due:
+                logger.info("updating %s", ", ".join(due))
+                await self._start(due)
             await self._sleep_until(decided.look_again)
 
     async def _decide(self, assembly: Assembly, *, starting: bool) -> Plan:
@@ -69,6 +78,8 @@ class Updates:
 
     async def _sleep_until(self, when: datetime) -> None:
         self._woken.clear()
+        if self._asked:
+            return
         wait_s = max(1.0, (when - self._clock()).total_seconds())
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._woken.wait(), wait_s)

@@ -79,7 +79,7 @@ class Control:
         self.uptime = 1000.0
         self.config = folder / "filterd.toml"
         self.config.write_text(CONFIG)
-        self.applied = 0
+        self.applied = self.updates = 0
         self.house = FakeHouse(CONFIG)
         self.audit = AuditLog(
             folder / "audit" / "audit.jsonl", folder / "control" / "head.json", clock=lambda: self.now
@@ -107,6 +107,9 @@ class Control:
         self.applied += 1
         self.house = FakeHouse(self.config.read_text())
 
+    def _note_update(self) -> None:
+        self.updates += 1
+
     def _explain(self, host: str, profile: str) -> Reason | None:
         verdict = self.house.judge(host, profile)
         return verdict.reason if isinstance(verdict, Block) else None
@@ -124,7 +127,8 @@ class Control:
             version="9.9", status=lambda: Status(version="9.9", queries=4), gate=self.gate, changes=self.changes,
             permissions=self.permissions, requests=self.requests, audit=self.audit,
             judge=lambda name, profile: {"input": name, "profile": profile},
-            profile_of=lambda call: "adult" if call.peer.uid == 1000 else "child", history=self.history,
+            profile_of=lambda call: "adult" if call.peer.uid == 1000 else "child",
+            history=self.history, update_lists=self._note_update,
             categories=lambda: [
                 CategoryInfo(id="drugs", names={"es": "Drogas"}, descriptions={}, decree=["2.5"], blocked_for=["child"])
             ],

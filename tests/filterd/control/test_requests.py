@@ -125,6 +125,15 @@ def test_only_so_many_are_kept_and_the_unanswered_stay(control: Control) -> None
     assert "0" not in {request.id for request in kept(control)}
 
 
+def test_those_that_wait_are_counted(control: Control) -> None:
+    first = ask(control)
+    ask(control, wrong=True)
+    assert control.requests.waiting == 2
+    answer(control, first.id, "no")
+
+    assert [control.requests.waiting] == [1]
+
+
 def test_an_unknown_request_is_said(control: Control) -> None:
     with pytest.raises(ApiError, match="no such request"):
         answer(control, "x", "no")

@@ -59,6 +59,7 @@ def test_every_answer_fits_the_description(serving: Path, control: Control) -> N
         ),
         ("DELETE", f"/v1/requests/{request}", "", None),
         ("GET", "/v1/categories", "", None),
+        ("POST", "/v1/lists/update", "", None),
         ("GET", "/v1/activity", "?text=a", None),
         ("GET", "/v1/activity", "?limit=x", None),
         ("GET", "/v1/activity/totals", "?since=0", None),

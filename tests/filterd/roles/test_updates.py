@@ -97,6 +97,17 @@ def test_the_adult_may_allow_updates_over_a_metered_link(tmp_path: Path) -> None
     assert asyncio.run(go()) == [("mine",)]
 
 
+def test_the_adult_s_wish_updates_all_whatever_is_due(tmp_path: Path) -> None:
+    async def go() -> list[tuple[str, ...]]:
+        watch = Watch()
+        updates = Updates(watch.start, clock=watch, metered=lambda: True, jitter=0.0)
+        updates.update_all()
+        await run_until_started(updates, watch, assembly(tmp_path, "[updates]\nautomatic = false\n"))
+        return watch.started
+
+    assert asyncio.run(go()) == [("mine", "fresh")]
+
+
 def test_the_update_is_our_own_command_with_the_ids(tmp_path: Path) -> None:
     told = tmp_path / "told"
     script = f"import sys, pathlib; pathlib.Path({str(told)!r}).write_text(' '.join(sys.argv[1:]))"
