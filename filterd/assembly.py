@@ -134,10 +134,6 @@ class Assembly:
                 raise self._source.error(("lists", name, "category"), f"unknown category {entry.category!r}{hint}")
 
         check_edges(self.settings, self._source)
-        for at, listener in enumerate(self.settings.proxy.listeners):
-            if listener.mode == "transparent":
-                path = ("proxy", "listeners", at, "mode")
-                raise self._source.error(path, "transparent listeners are not in this version yet; use explicit")
 
     def notices(self) -> list[str]:
         """Return which settings ask for what this version cannot do yet: said plainly, never left out in silence."""
@@ -147,7 +143,7 @@ class Assembly:
             for client in settings.clients
             if client.user is not None
         ]
-        asked = [key for key in ("block_page", "status_page") if getattr(settings, key).listen]
+        asked = [key for key in ("status_page",) if getattr(settings, key).listen]
         if problem := read_standing(self.standing)[1]:
             found.append(problem)
         return [*found, *(f"[{key}] listen: not in this version yet; nothing is served there" for key in asked)]

@@ -67,8 +67,10 @@ def bind_all(settings: Settings, runtime: Path) -> list[Bound]:
         if settings.proxy.listen:
             bound.append(_bind_proxy(settings.proxy.listen, profile="", mode="explicit"))
         bound += [_bind_proxy(x.listen, profile=x.profile, mode=x.mode) for x in settings.proxy.listeners]
+        if settings.block_page.listen:
+            bound.append(_bind_pages("proxy", settings.block_page.listen, "block_page"))
         if settings.metrics.listen:
-            bound.append(_bind_metrics(settings.metrics.listen))
+            bound.append(_bind_pages("control", settings.metrics.listen, "metrics"))
         bound.append(_bind_unix(runtime / "control.sock", "unix-stream"))
         bound.append(_bind_unix(runtime / "decisions.sock", "unix-datagram"))
     except OSError:
@@ -151,11 +153,11 @@ def _bind_encrypted(listen: str, mode: str, workers: Sequence[str]) -> list[Boun
     return bound
 
 
-def _bind_metrics(listen: str) -> Bound:
+def _bind_pages(role: str, listen: str, mode: str) -> Bound:
     host, port = parse_listen(listen)
-    sock = _bind_inet(host, port, socket.SOCK_STREAM, setting="[metrics] listen")
+    sock = _bind_inet(host, port, socket.SOCK_STREAM, setting=f"[{mode}] listen")
     shown = _show(host, sock.getsockname()[1])
-    return Bound(Handed("control", "tcp", sock.fileno(), shown, mode="metrics"), sock)
+    return Bound(Handed(role, "tcp", sock.fileno(), shown, mode=mode), sock)
 
 
 def _bind_proxy(listen: str, *, profile: str, mode: str) -> Bound:

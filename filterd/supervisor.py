@@ -65,7 +65,8 @@ class Plan:
 
     def roles(self) -> list[str]:
         """Return the roles that are needed; control first, for it counts what the others decide."""
-        web = bool(self.settings.proxy.listen or self.settings.proxy.listeners)
+        settings = self.settings
+        web = bool(settings.proxy.listen or settings.proxy.listeners or settings.block_page.listen)
         return ["control", *dns_workers(self.settings), *(["proxy"] if web else [])]
 
 
@@ -322,7 +323,7 @@ def _from_the_start(plan: Plan) -> tuple[object, ...]:
     settings = plan.settings
     dns = settings.dns
     fixed = dns.cache_mb, dns.min_ttl, dns.max_ttl, dns.serve_stale_hours, dns.rate_limit, dns.allow_from
-    web = settings.proxy.listen, settings.proxy.listeners, settings.metrics.listen
+    web = settings.proxy.listen, settings.proxy.listeners, settings.metrics.listen, settings.block_page.listen
     return dns.listen, dns.workers, settings.dot, settings.doh, *fixed, *web
 
 

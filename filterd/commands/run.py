@@ -99,15 +99,18 @@ def _free_or_any(port: int) -> int:
     return port
 
 
+_OTHERS = {"dot": "dot", "doh": "doh", "metrics": "metrics", "block_page": "pages"}
+
+
 def _announcer(*, demo: Path | None) -> Callable[[list[Bound]], None]:
     def announce(bound: list[Bound]) -> None:
         dns = sorted({b.handed.address for b in bound if b.handed.role == "dns" and not b.handed.mode})
-        web = [b.handed.address for b in bound if b.handed.role == "proxy"]
+        web = [b.handed.address for b in bound if b.handed.role == "proxy" and b.handed.mode != "block_page"]
         lines = ["filterd: en marcha (Ctrl-C lo detiene) · running (Ctrl-C stops it)"]
         lines += [f"  DNS    {address} (UDP, TCP)" for address in dns]
         lines += [f"  proxy  {address}" for address in web]
-        others = {(b.handed.mode, b.handed.address) for b in bound if b.handed.role in ("dns", "control")}
-        lines += [f"  {mode:8}{address}" for mode, address in sorted(others) if mode]
+        others = {(b.handed.mode, b.handed.address) for b in bound if b.handed.mode in _OTHERS}
+        lines += [f"  {_OTHERS[mode]:8}{address}" for mode, address in sorted(others)]
         if demo and dns and web:
             lines += ["Pruebe · try:", *_examples(dns[0], web[0], demo)]
         sys.stdout.write("\n".join(lines) + "\n")

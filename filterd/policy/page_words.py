@@ -64,7 +64,7 @@ _leet = re.compile(
 _NO_LEET = bytes(byte for byte in range(256) if bytes((byte,)) not in _LEET)
 # Four letters and more, each on its own: c a s i n o, c.a.s.i.n.o, c-a-s-i-n-o.
 _spelled = re.compile(rb" [a-z\xf1](?: (?:\. )?[a-z\xf1](?= )){3,}").sub
-_SHAPE = bytes(ord("a") if chr(byte) in "abcdefghijklmnopqrstuvwxyz" + _ENYE else byte for byte in range(256))
+_SPACES = bytes(byte == ord(" ") for byte in range(256))
 _AND_OR = b"aeouy"  # words of one letter in Spanish and Portuguese, which may stand before a spelled word
 
 
@@ -75,9 +75,19 @@ def normalise_text(text: str) -> str:
         plain = _leet(_unleet, plain)
     plain = plain.translate(_TABLE, _DROPPED)
     words = b" %s " % b" ".join(plain.replace(b".", b" . ").split())
-    if b" a a a a " in words.translate(_SHAPE).replace(b" .", b""):
+    if _may_spell(words):
         words = _spelled(_join, words)
     return words.decode("latin-1")
+
+
+def _may_spell(words: bytes) -> bool:
+    """Return whether four words of one letter stand in a row: five spaces with one byte between each two.
+
+    As one long number all places are compared at once, in a tenth of the time that a search takes.
+    """
+    spaces = int.from_bytes(words.replace(b" .", b"").translate(_SPACES), "little")
+    pairs = spaces & (spaces >> 16)
+    return bool(pairs & (pairs >> 32) & (spaces >> 64))
 
 
 def _plain_letters(text: str) -> bytes:

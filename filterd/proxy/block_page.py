@@ -1,38 +1,37 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a client gets instead of the page it asked for, in its language and in a form that it can use."""
+"""What a client gets instead of the page it asked for, in words of its language."""
 
 from __future__ import annotations
 
-import base64
-import enum
 import functools
-import hashlib
 import html
-import importlib.resources
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from string import Template
+from datetime import tzinfo
 
 from filterd.policy.model import Cause, Decision, Reason
+from filterd.proxy.answer import WORDLESS, Asked, Form, Page, Section, headers_for, render_all, render_page
 from filterd.wording import (
     Explanation,
     Label,
     Notice,
-    best_language,
+    Outcome,
     describe,
     explain,
+    format_time,
     label,
     name_category,
+    report,
 )
+
+__all__ = ["Actions", "Asked", "CategoryNames", "Form", "Page", "block_page", "failure_page", "notice_page"]
 
 CategoryNames = Mapping[str, Mapping[str, str]]
 
-# What a request for a part of a page says of itself; a person never sees our words there.
-_PARTS = frozenset(
-    {"audio", "audioworklet", "font", "image", "manifest", "object", "paintworklet", "report", "script"}
-    | {"serviceworker", "sharedworker", "style", "track", "video", "worker", "xslt"}
-)
+# Of the blocked site itself: the proxy answers there, and no server ever sees it.
+ASK_PATH = "/.filterd/ask"
+UNLOCK_PATH = "/.filterd/unlock"
 
 # RFC 9209 §2.3: status and error type, for programs.
 _STATUS: dict[Notice, tuple[int, str]] = {
@@ -54,71 +53,91 @@ _STATUS: dict[Notice, tuple[int, str]] = {
     Notice.TLS_FAILED: (502, "tls_protocol_error"),
     Notice.TWO_NAMES: (403, "http_request_denied"),
     Notice.NO_NAME: (403, "http_request_denied"),
+    Notice.PORT: (403, "http_request_denied"),
+    Notice.NOT_HERE: (421, "http_request_error"),
     Notice.WORKS: (200, ""),
     Notice.WORKS_WITHOUT_TLS: (403, "http_request_denied"),
     Notice.FAILURE: (502, "proxy_internal_error"),
 }
 
-
-class Form(enum.Enum):
-    """How the client can use an answer."""
-
-    HTML = "text/html; charset=utf-8"
-    JSON = "application/json"
-    TEXT = "text/plain; charset=utf-8"
-    EMPTY = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the client wants: which language, which form."""
-
-    language: str = "es"
-    form: Form = Form.HTML
-
-    @classmethod
-    def by(cls, headers: Mapping[str, str]) -> Asked:
-        """Return what the request with *headers* wants; look-up in *headers* ignores case."""
-        language = best_language(headers.get("accept-language"))
-        return cls(language, _form(headers.get("sec-fetch-dest", ""), headers.get("accept", "").lower()))
+_OUTCOMES: dict[Outcome, int] = {
+    Outcome.SENT: 200,
+    Outcome.REPORTED: 200,
+    Outcome.OPENED: 200,
+    Outcome.NOT_BLOCKED: 200,
+    Outcome.WRONG_CODE: 403,
+    Outcome.NO_CODES: 403,
+    Outcome.NEVER: 403,
+    Outcome.OLD_PAGE: 403,
+    Outcome.NO_FORM: 403,
+    Outcome.TOO_MANY: 429,
+    Outcome.UNAVAILABLE: 503,
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """A whole answer."""
+class Actions:
+    """What can be done on a block page; *token* proves that a form came from it."""
 
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
+    token: str
+    asks: bool = True
+    unlocks: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """An answer before it has a form: *rows* are shown to people, *facts* told to programs."""
+    """An answer before it has a form: *section* is for people, in a language; *facts* are told to programs."""
 
-    text: Explanation
+    section: Callable[[str], Section]
     status: int
     proxy_status: str
     subject: str
-    facts: Mapping[str, object]
-    rows: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, object] = field(default_factory=dict)
 
 
-def block_page(decision: Decision, reason: Reason, asked: Asked, category_names: CategoryNames) -> Page:
-    """Return the page that says what was blocked, why, and whom to ask."""
-    host, when = decision.request.host, decision.request.when.astimezone().strftime("%Y-%m-%d %H:%M")
-    category = reason.category
-    named = name_category(category, language=asked.language, category_names=category_names) if category else ""
-    rows = {Label.SITE: host, Label.CATEGORY: named, Label.TIME: when}
+def block_page(
+    decision: Decision,
+    reason: Reason,
+    asked: Asked,
+    *,
+    category_names: CategoryNames,
+    zone: tzinfo | None = None,
+    actions: Actions | None = None,
+) -> Page:
+    """Return the page that says what was blocked, why, and whom to ask; times are those of *zone* (``None``: ours)."""
+    host, when, category = decision.request.host, decision.request.when.astimezone(zone), reason.category
+
+    def name_in(language: str) -> str:
+        return name_category(category, language=language, category_names=category_names) if category else ""
+
+    def section(language: str) -> Section:
+        values = {
+            Label.SITE: host,
+            Label.CATEGORY: name_in(language),
+            Label.TIME: format_time(when, language=language),
+        }
+        return Section(
+            language,
+            explain(reason, language=language, category_names=category_names),
+            tuple((label(name, language=language), value) for name, value in values.items() if value),
+            _forms(actions, language, asked.path) if actions else "",
+        )
+
+    named = name_in(asked.language)
     failed = reason.cause is Cause.FAILURE
     details = " ".join(filter(None, (reason.cause.value, category, reason.rule, reason.list)))
     answer = _Answer(
-        explain(reason, language=asked.language, category_names=category_names),
+        section,
         502 if failed else 403,
         _proxy_status("proxy_internal_error" if failed else "http_request_denied", details),
         subject=f"{host} – {named}" if named else host,
-        facts={"action": "block", "host": host, **_facts(reason), "profile": decision.profile, "time": when},
-        rows={label(name, language=asked.language): value for name, value in rows.items() if value},
+        facts={
+            "action": "block",
+            "host": host,
+            **_facts(reason),
+            "profile": decision.profile,
+            "time": when.strftime("%Y-%m-%d %H:%M"),
+        },
     )
     return _render(answer, asked)
 
@@ -127,7 +146,7 @@ def notice_page(notice: Notice, asked: Asked, *, host: str) -> Page:
     """Return the page that says *notice* about *host*: a trouble on the way, never "blocked"."""
     status, error = _STATUS[notice]
     answer = _Answer(
-        describe(notice, language=asked.language, host=host),
+        lambda language: Section(language, describe(notice, language=language, host=host)),
         status,
         _proxy_status(error, notice.value) if error else "",
         subject=host,
@@ -136,30 +155,26 @@ def notice_page(notice: Notice, asked: Asked, *, host: str) -> Page:
     return _render(answer, asked)
 
 
+def outcome_page(outcome: Outcome, asked: Asked, *, host: str) -> Page:
+    """Return the page that says what became of a form about *host*, with the way back."""
+
+    def section(language: str) -> Section:
+        back = html.escape(label(Label.BACK, language=language))
+        link = f'<p><a href="{html.escape(asked.path)}">{back}</a></p>'
+        return Section(language, report(outcome, language=language, host=host), extra=link)
+
+    answer = _Answer(section, _OUTCOMES[outcome], "", subject=host, facts={"outcome": outcome.value, "host": host})
+    return _render(answer, asked)
+
+
 @functools.cache
 def failure_page() -> Page:
     """Return the page for our own bugs: in three languages, for by then nobody knows which one to use."""
-    texts = {language: describe(Notice.FAILURE, language=language, host="") for language in ("es", "gn", "en")}
-    sections = "\n".join(_section(text, rows={}, attributes=f' lang="{tag}"') for tag, text in texts.items())
-    spanish = texts["es"]
-    document = _document(spanish.title, spanish.sentence, sections, language="es")
+    languages = ("es", "gn", "en")
+    sections = [Section(tag, describe(Notice.FAILURE, language=tag, host="")) for tag in languages]
     status, error = _STATUS[Notice.FAILURE]
-    headers = _headers(Form.HTML, ", ".join(texts), _proxy_status(error, Notice.FAILURE.value))
-    return Page(status, headers, document)
-
-
-def _form(destination: str, accept: str) -> Form:
-    if destination in _PARTS:
-        return Form.EMPTY
-    if "text/html" in accept or "application/xhtml+xml" in accept:
-        return Form.HTML
-    if "json" in accept or destination == "empty":  # a script's fetch()
-        return Form.JSON
-    if accept.startswith(("image/", "text/css", "audio/", "video/", "font/")):
-        return Form.EMPTY
-    if accept.startswith("text/plain"):
-        return Form.TEXT
-    return Form.HTML
+    headers = headers_for(Form.HTML, ", ".join(languages), _proxy_status(error, Notice.FAILURE.value))
+    return Page(status, headers, render_all(sections, sections[0].text.title))
 
 
 def _facts(reason: Reason) -> dict[str, object]:
@@ -175,51 +190,48 @@ def _facts(reason: Reason) -> dict[str, object]:
 
 
 def _render(answer: _Answer, asked: Asked) -> Page:
-    text = answer.text
-    heading = f"{text.title}: {answer.subject}"
+    text = answer.section(asked.language).text
+    heading = f"{text.title}: {answer.subject}" if answer.subject else text.title
     match asked.form:
         case Form.HTML:
-            section = _section(text, rows=answer.rows)
-            body = _document(heading, text.sentence, section, language=asked.language)
+            body = render_page([answer.section(language) for language in asked.languages()], heading)
+        case Form.FRAME:
+            brief = Section(asked.language, Explanation(text.title, answer.subject))
+            body = render_page([brief], heading)
         case Form.JSON:
             told = {"title": text.title, "sentence": text.sentence, "advice": text.advice}
             body = json.dumps({**answer.facts, **told}, ensure_ascii=False).encode() + b"\n"
         case Form.TEXT:
             lines = [heading, text.sentence, text.rule_line, text.advice]
             body = "".join(f"{line}\n" for line in lines if line).encode()
-        case Form.EMPTY:
-            body = b""
-    return Page(answer.status, _headers(asked.form, asked.language, answer.proxy_status), body)
+        case Form.IMAGE | Form.SCRIPT | Form.STYLE | Form.EMPTY:
+            body = WORDLESS[asked.form]
+    return Page(answer.status, headers_for(asked.form, asked.language, answer.proxy_status), body)
 
 
-def _section(text: Explanation, *, rows: Mapping[str, str], attributes: str = "") -> str:
-    parts = [f"<section{attributes}>", f"<h1>{html.escape(text.title)}</h1>", f"<p>{html.escape(text.sentence)}</p>"]
-    if rows:
-        pairs = (f"<div><dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd></div>" for k, v in rows.items())
-        parts += ["<dl>", *pairs, "</dl>"]
-    if text.advice:
-        parts.append(f"<p>{html.escape(text.advice)}</p>")
-    if text.rule_line:
-        parts.append(f'<p class="rule">{html.escape(text.rule_line)}</p>')
-    return "\n".join([*parts, "</section>"])
-
-
-def _document(title: str, summary: str, sections: str, *, language: str) -> bytes:
-    template, style = _template()
-    return template.substitute(
-        language=language, title=html.escape(title), summary=html.escape(summary), style=style, sections=sections
-    ).encode()
-
-
-def _headers(form: Form, languages: str, proxy_status: str) -> tuple[tuple[str, str], ...]:
-    headers = [("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
-    if form.value:
-        headers += [("Content-Type", form.value), ("Content-Language", languages)]
-    if form is Form.HTML:
-        headers += [("Content-Security-Policy", _content_policy()), ("Referrer-Policy", "no-referrer")]
-    if proxy_status:
-        headers.append(("Proxy-Status", proxy_status))
-    return tuple(headers)
+def _forms(actions: Actions, language: str, back: str) -> str:
+    say = {name: html.escape(label(name, language=language)) for name in Label}
+    hidden = "".join(
+        f'<input type="hidden" name="{name}" value="{html.escape(value)}">'
+        for name, value in (("token", actions.token), ("lang", language), ("back", back))
+    )
+    parts = []
+    if actions.asks:
+        parts.append(
+            f'<form method="post" action="{ASK_PATH}">{hidden}'
+            f'<label>{say[Label.COMMENT]}<textarea name="comment" rows="2" maxlength="300"></textarea></label>'
+            f'<div class="buttons"><button name="kind" value="ask">{say[Label.ASK]}</button>'
+            f'<button name="kind" value="wrong" class="second">{say[Label.WRONG]}</button></div></form>'
+        )
+    if actions.unlocks:
+        parts.append(
+            f"<details><summary>{say[Label.UNLOCK]}</summary>"
+            f'<form method="post" action="{UNLOCK_PATH}" autocomplete="off">{hidden}'
+            f'<label>{say[Label.CODE]}<input name="code" inputmode="numeric" pattern="[0-9 ]{{6,7}}" maxlength="7"'
+            f" required></label><button>{say[Label.OPEN]}</button></form>"
+            f'<p class="rule">{say[Label.NO_PASSWORD]}</p></details>'
+        )
+    return "\n".join(parts)
 
 
 def _proxy_status(error: str, details: str) -> str:
@@ -227,18 +239,3 @@ def _proxy_status(error: str, details: str) -> str:
     shown = "".join(c if " " <= c <= "~" else "?" for c in details)
     quoted = shown.replace("\\", "\\\\").replace('"', '\\"')
     return f'filterd; error={error}; details="{quoted}"'
-
-
-@functools.cache
-def _template() -> tuple[Template, str]:
-    files = importlib.resources.files("filterd.proxy")
-    style = files.joinpath("page.css").read_text(encoding="utf-8")
-    return Template(files.joinpath("page.html").read_text(encoding="utf-8")), style
-
-
-@functools.cache
-def _content_policy() -> str:
-    digest = base64.b64encode(hashlib.sha256(_template()[1].encode()).digest()).decode()
-    return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )

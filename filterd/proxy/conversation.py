@@ -11,7 +11,7 @@ from filterd.policy.model import Decision
 from filterd.proxy.inspection import Inspection
 from filterd.proxy.judge import Refusal
 from filterd.proxy.learned import Program
-from filterd.proxy.streams import Route
+from filterd.proxy.streams import FilterHttpLayer, Route
 from filterd.wording import Notice
 
 
@@ -43,6 +43,14 @@ class Conversation:
     inspection: Inspection | None = None  # what it is decrypted with, whatever is swapped meanwhile
     program: Program | None = None  # that may refuse our certificate, and did not ask for anything yet
     trouble: Notice | None = None  # why no server could be trusted
+    destination: tuple[str, int] | None = None  # where it was headed, if a router has turned it to us
+    standing: tuple[Decision, ...] = ()  # what lets it pass untouched, where it does
+    spoken: list[FilterHttpLayer] = field(default_factory=list)  # where it goes on in HTTP
+    requests: int = 0  # that it has made so far
+
+    def busy(self) -> bool:
+        """Return whether something of it is under way."""
+        return bool(self.standing) or any(layer.busy() for layer in self.spoken)
 
 
 class Conversations:

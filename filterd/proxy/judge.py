@@ -5,17 +5,20 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
 from typing import assert_never
 
 from mitmproxy import connection
 
 from filterd.policy.domains import is_address, normalise_host
-from filterd.policy.model import Allow, Block, Cause, Client, Decide, Decision, Request, Rewrite, Stage
-from filterd.proxy.block_page import Asked, CategoryNames, Page, block_page, notice_page
+from filterd.policy.model import Allow, Block, Cause, Client, Decide, Decision, Reason, Request, Rewrite, Stage
+from filterd.proxy.answer import Asked, Page
+from filterd.proxy.block_page import Actions, CategoryNames, block_page, notice_page
 from filterd.proxy.inspection import Inspection
+from filterd.proxy.limits import is_web_port
 from filterd.proxy.resolve import NoRoute, Router
+from filterd.proxy.safe_requests import SafeModes
 from filterd.proxy.streams import Route
 from filterd.wording import Notice
 
@@ -35,6 +38,12 @@ class Rulebook:
     inspection: Inspection | None = None  # nothing is decrypted without it
     inspects: Callable[[str], bool] = lambda _: False  # whether a profile's pages are looked at
     strict: Callable[[str], bool] = lambda _: False  # whether a profile is kept from what nobody can name
+    # When verdicts for a client may next change after a moment; None: never.
+    next_boundary: Callable[[Client, datetime], datetime | None] = lambda _client, _when: None
+    zone: tzinfo | None = None  # the family's; None: the machine's
+    opens_port: Callable[[str, int], bool] = lambda _profile, port: is_web_port(port)
+    redirected_ports: frozenset[int] = frozenset({80, 443})  # of connections that a router turns to us
+    safe_modes: SafeModes | None = None  # what is forced on requests to search engines; nothing without it
 
     def inspection_for(self, profile: str) -> Inspection | None:
         """Return what decrypts for *profile*; ``None`` where nothing does."""
@@ -53,11 +62,17 @@ class Judge:
     """Asks the policy, and tells *observe* each decision on what a client asked for, once."""
 
     def __init__(
-        self, rulebook: Rulebook, *, observe: Callable[[Decision], None], clock: Callable[[], datetime]
+        self,
+        rulebook: Rulebook,
+        *,
+        observe: Callable[[Decision], None],
+        clock: Callable[[], datetime],
+        actions: Callable[[Decision], Actions | None] = lambda _: None,
     ) -> None:
         self.rulebook = rulebook
-        self._observe = observe
-        self._clock = clock
+        self._actions = actions
+        self.observe = observe
+        self.clock = clock
         self._profiles: Mapping[str, str | None] = {}
 
     def know_profiles(self, profiles: Mapping[str, str | None]) -> None:
@@ -66,8 +81,20 @@ class Judge:
 
     def ask(self, stage: Stage, client: connection.Client, host: str, url: str | None = None) -> Decision:
         """Return the decision on *host* or *url*; it still has to be observed or followed."""
-        who = _client(client.peername[0], self._profiles.get(client.proxy_mode.full_spec))
-        return self.rulebook.decide(Request(stage, who, self._clock(), host, url))
+        return self.rulebook.decide(Request(stage, self.client_of(client), self.clock(), host, url))
+
+    def client_of(self, client: connection.Client) -> Client:
+        """Return who *client* is to the policy."""
+        return _client(client.peername[0], self._profiles.get(client.proxy_mode.full_spec))
+
+    def next_boundary(self, client: Client, when: datetime) -> datetime | None:
+        """Return when verdicts for *client* may next change after *when*; ``None``: never."""
+        return self.rulebook.next_boundary(client, when)
+
+    def review(self, decision: Decision, addresses: Iterable[str]) -> Decision:
+        """Return what would be decided now in the place of *decision*, whose server has *addresses*."""
+        again = self.rulebook.decide(replace(decision.request, when=self.clock()))
+        return self._with_addresses(again, addresses)
 
     def let_through(self, decision: Decision) -> None:
         """Observe *decision*.
@@ -75,11 +102,18 @@ class Judge:
         Raises:
             Refusal: it is a block.
         """
-        self._observe(decision)
-        verdict, names = decision.verdict, self.rulebook.category_names
-        if isinstance(verdict, Block):
-            reason = verdict.reason
-            raise Refusal(lambda asked: block_page(decision, reason, asked, names))
+        self.observe(decision)
+        if isinstance(decision.verdict, Block):
+            raise self.refusal_of(decision, decision.verdict.reason)
+
+    def refusal_of(self, decision: Decision, reason: Reason) -> Refusal:
+        """Return the refusal that says what *decision* was and why."""
+        names, zone = self.rulebook.category_names, self.rulebook.zone
+        return Refusal(
+            lambda asked: block_page(
+                decision, reason, asked, category_names=names, zone=zone, actions=self._actions(decision)
+            )
+        )
 
     async def find_route(self, decision: Decision, port: int) -> tuple[str, Route]:
         """Observe *decision* and return the host that answers for the one decided on, and the way there.
@@ -87,6 +121,9 @@ class Judge:
         Raises:
             Refusal: the host or one of its addresses is blocked, or there is no way.
         """
+        if not self.rulebook.opens_port(decision.profile, port) and not isinstance(decision.verdict, Block):
+            self.let_through(decision)
+            raise refuse_with(Notice.PORT, decision.request.host)
         served_by = _serving_host(decision)
         addresses: tuple[str, ...] = ()
         trouble: NoRoute | None = None

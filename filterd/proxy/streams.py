@@ -5,33 +5,39 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
+from mitmproxy import flow as flows
 from mitmproxy import http
-from mitmproxy.connection import Connection, Server
+from mitmproxy.connection import Client, Connection, Server
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.layers import HttpLayer, ServerTLSLayer, TCPLayer
+from mitmproxy.proxy.layers import HttpLayer
 from mitmproxy.proxy.layers.http import (
     DropStream,
     GetHttpConnection,
-    HttpClient,
     HTTPMode,
-    HttpStream,
     SendHttp,
+    validate_request,
 )
 from mitmproxy.proxy.layers.http._events import (
+    ErrorCode,
     RequestProtocolError,
     ResponseData,
     ResponseEndOfMessage,
     ResponseHeaders,
     ResponseProtocolError,
 )
+from mitmproxy.proxy.layers.http._hooks import HttpErrorHook, HttpRequestHeadersHook
 from mitmproxy.proxy.layers.http._http1 import Http1Connection
-from mitmproxy.proxy.layers.tls import TlsFailedServerHook
-from mitmproxy.tls import TlsData
-from OpenSSL import SSL
+from mitmproxy.proxy.layers.http._http2 import Http2Client, Http2Connection
 
+from filterd.proxy.answer import Page
+from filterd.proxy.holding import HoldingStream
+from filterd.proxy.http1 import FilterHttp1Server
+from filterd.proxy.http2 import MAX_UNSENT, FilterHttp2Server, Room, unsent
+from filterd.proxy.relays import PassingLayer, Review
+from filterd.proxy.servers import spoken_by, use_ours
 from filterd.wording import Notice
 
 logger = logging.getLogger(__name__)
@@ -39,16 +45,32 @@ logger = logging.getLogger(__name__)
 TIMED_OUT = "no connection in time"
 _ROUTE = "filterd.route"
 _MAX_UNREAD = 256 * 1024  # servers take heads of 8 to 64 KiB
+_ENDED = "no longer allowed"
 
 
 class Excuses(Protocol):
-    """How trouble with a server is put into words for the client of a flow."""
+    """How trouble with a server is put into words for the client of a flow, and what is no longer allowed."""
 
     def page(self, flow: http.HTTPFlow, notice: Notice, /) -> http.Response:
         """Return the answer to a request."""
 
     def refuse_tunnel(self, flow: http.HTTPFlow, notice: Notice, /) -> http.Response | None:
         """Return the answer to a CONNECT; ``None``: it is opened all the same, and we say it inside."""
+
+    def malformed(self, connection: Connection, /) -> Page:
+        """Return the answer to what is no request."""
+
+    def speaks(self, layer: FilterHttpLayer, /) -> None:
+        """Be told that the client of *layer* goes on in HTTP there."""
+
+    def begun(self, client: Client, /) -> None:
+        """Be told that *client* has made a request."""
+
+    def review(self, flow: http.HTTPFlow, /) -> http.Response | None:
+        """Return the answer that takes the place of *flow*'s; ``None`` while it may go on."""
+
+    def may_pass(self, client: Client, /) -> bool:
+        """Return whether what passes untouched between *client* and its server may go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,40 +105,101 @@ class FilterHttpLayer(HttpLayer):
     def __init__(self, context: Context, mode: HTTPMode, excuses: Excuses) -> None:
         super().__init__(context, mode)
         self._excuses = excuses
+        # mitmproxy takes what is there already.
+        if context.client.alpn == b"h2":
+            self.connections[context.client] = FilterHttp2Server(context.fork(), self._is_full)
+        else:
+            self.connections[context.client] = FilterHttp1Server(context.fork(), excuses.malformed)
+
+        excuses.speaks(self)
 
     def make_stream(self, stream_id: int) -> layer.CommandGenerator[None]:
         """Begin a request in a stream of our own."""
         stream = FilterStream(self.context.fork(), stream_id, self._excuses)
         self.streams[stream_id] = stream
+        self._excuses.begun(self.context.client)
         yield from self.event_to_child(stream, events.Start())
+
+    def event_to_child(self, child: layer.Layer, event: events.Event) -> layer.CommandGenerator[None]:
+        """Pass *event* on; what begins with it is ours."""
+        if isinstance(event, events.Start):
+            use_ours(child, self._is_full)
+        return super().event_to_child(child, event)
 
     def backlog(self) -> int:
         """Return how many events wait for a look-up or a connection: their data is in memory."""
         return sum(len(stream._paused_event_queue) for stream in self.streams.values())  # noqa: SLF001 - no other count
 
+    def busy(self) -> bool:
+        """Return whether a request is under way."""
+        return any(isinstance(stream, FilterStream) and stream.under_way() for stream in self.streams.values())
+
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         try:
+            if isinstance(event, Review):
+                for stream in tuple(self.streams.values()):
+                    yield from self.event_to_child(stream, event)
+                return
             yield from super()._handle_event(event)
             if isinstance(event, events.DataReceived) and self._hoards(event.connection):
                 yield commands.CloseConnection(event.connection)
+            if isinstance(event, events.DataReceived):
+                yield from self._give_room(event.connection)
         except Exception:
             logger.exception("proxy layer failed; the connection is closed")
             yield commands.CloseConnection(self.context.client)
 
     def _hoards(self, connection: Connection) -> bool:
         """Return whether *connection* sends a head without end, or requests without waiting for the answers."""
-        spoken = self.connections.get(connection)
-        if isinstance(spoken, HttpClient):
-            spoken = getattr(spoken, "child_layer", None)
+        spoken = self._spoken_on(connection)
         return isinstance(spoken, Http1Connection) and len(spoken.buf) > _MAX_UNREAD
 
+    def _spoken_on(self, connection: Connection) -> layer.Layer | None:
+        return spoken_by(self.connections.get(connection))
 
-class FilterStream(HttpStream):
+    def _is_full(self, heard: Http2Connection, stream_id: int) -> bool:
+        """Return whether what was *heard* on a stream waits, too much of it, for the other side's room."""
+        client = self._spoken_on(self.context.client)
+        if isinstance(heard, Http2Client):
+            return unsent(client, heard.their_stream_id.get(stream_id)) > MAX_UNSENT
+        stream = self.streams.get(stream_id)
+        server = self._spoken_on(stream.context.server) if stream is not None else None
+        ours = server.our_stream_id.get(stream_id) if isinstance(server, Http2Client) else None
+        return unsent(server, ours) > MAX_UNSENT
+
+    def _give_room(self, heard: Connection) -> layer.CommandGenerator[None]:
+        """Let the others send on what *heard* may have made room for."""
+        for connection, child in tuple(self.connections.items()):
+            if connection is not heard and isinstance(self._spoken_on(connection), Http2Connection):
+                yield from self.event_to_child(child, Room())
+
+
+class FilterStream(HoldingStream):
     """One request and its answer."""
 
     def __init__(self, context: Context, stream_id: int, excuses: Excuses) -> None:
         super().__init__(context, stream_id)
         self._excuses = excuses
+
+    def under_way(self) -> bool:
+        """Return whether the request or its answer is not over; a tunnel is no request of its own."""
+        if self.child_layer is not None:
+            return self.flow.response is not None and self.flow.response.status_code == 101
+        over = (self.state_done, self.state_errored)
+        return not (self.client_state in over and self.server_state in over)
+
+    def check_invalid(self, request: bool) -> layer.CommandGenerator[bool]:
+        """Refuse what mitmproxy holds for malformed, in our words."""
+        options = self.context.options
+        err = request and validate_request(self.mode, self.flow.request, options.validate_inbound_headers)
+        if not err:
+            return (yield from super().check_invalid(request))
+        self.flow.error = flows.Error(err)
+        yield HttpRequestHeadersHook(self.flow)
+        yield from self._answer(self._excuses.page(self.flow, Notice.BAD_REQUEST))
+        if not self.flow.request.is_http2:  # nobody knows where the next request would begin
+            yield commands.CloseConnection(self.context.client)
+        return True
 
     def make_server_connection(self) -> layer.CommandGenerator[bool]:
         """Connect to the first address of the route that takes us; else answer with the reason."""
@@ -129,7 +212,7 @@ class FilterStream(HttpStream):
             if not err:
                 self.context.server = self.flow.server_conn = connection
                 return True
-        yield from self._answer(self._excuses.page(self.flow, _notice_for(err)))
+        yield from self._answer(self._excuses.page(self.flow, notice_for(err)))
         return False
 
     def handle_connect_regular(self) -> layer.CommandGenerator[None]:
@@ -137,7 +220,7 @@ class FilterStream(HttpStream):
         if not self.flow.response and route_of(self.flow) is not HERE:
             err = yield from self._dial(route_of(self.flow))
             if err:
-                self.flow.response = self._excuses.refuse_tunnel(self.flow, _notice_for(err))
+                self.flow.response = self._excuses.refuse_tunnel(self.flow, notice_for(err))
         self.child_layer = layer.NextLayer(self.context)
         yield from self.handle_connect_finish()  # type: ignore[no-untyped-call]  # mitmproxy leaves it untyped
 
@@ -165,10 +248,32 @@ class FilterStream(HttpStream):
             yield from super().flow_done()
             return
         self.flow.live = False
-        self.child_layer = TCPLayer(self.context, ignore=True)
-        self._handle_event = self.passthrough  # mitmproxy's way to switch
+        self.child_layer = PassingLayer(self.context, lambda: self._excuses.review(self.flow) is None)
+        self._handle_event = self.passthrough  # type: ignore[method-assign]  # mitmproxy's way to switch
         yield from self.child_layer.handle_event(events.Start())
         yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
+
+    def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        if isinstance(event, Review):
+            yield from self._review()
+        else:
+            yield from super()._handle_event(event)
+
+    def _review(self) -> layer.CommandGenerator[None]:
+        refusal = self._excuses.review(self.flow) if self.under_way() else None
+        if refusal is None:
+            return
+        if self.client_state in (self.state_stream_request_body, self.state_done):
+            yield SendHttp(RequestProtocolError(self.stream_id, _ENDED, ErrorCode.CANCEL), self.context.server)
+        if self.flow.response is None:
+            yield from self._answer(refusal)
+            return
+        self.client_state = self.server_state = self.state_errored
+        self.flow.live = False
+        self.flow.error = flows.Error(_ENDED)
+        yield HttpErrorHook(self.flow)
+        yield DropStream(self.stream_id)
+        yield SendHttp(ResponseProtocolError(self.stream_id, _ENDED, ErrorCode.CANCEL), self.context.client)
 
     def _dial(self, route: Route) -> layer.CommandGenerator[str | None]:
         err: str | None = "no route"
@@ -192,23 +297,7 @@ class FilterStream(HttpStream):
         yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
 
 
-class VerifyingLayer(ServerTLSLayer):
-    """TLS to the server of a tunnel. mitmproxy's own waits for ever where the server has left before the greeting."""
-
-    def start_handshake(self) -> layer.CommandGenerator[None]:
-        """Greet, or say at once that it cannot be done."""
-        yield from super().start_handshake()
-        begun = cast("SSL.Connection | None", self.tls)
-        if not self.command_to_reply_to or (begun is not None and self.conn.connected):
-            return
-        if begun is not None:  # else mitmproxy has closed it; a connection that is closed twice is not closed at all
-            yield commands.CloseConnection(self.conn)
-        self.conn.error = "connection closed"
-        yield TlsFailedServerHook(TlsData(self.conn, self.context, self.tls))
-        yield from self._handshake_finished("connection closed")
-
-
-def _notice_for(err: Any) -> Notice:
+def notice_for(err: Any) -> Notice:
     """Return how mitmproxy's *err*, why there is no connection, is put into words."""
     text = str(err)
     if text.startswith("Connection killed"):  # by the server_connect hook

@@ -53,6 +53,31 @@ def read_target(request: http.Request, *, tunnel: str | None) -> Target:
         raise BadRequest(str(error)) from error
 
 
+def read_host(request: http.Request, destination: tuple[str, int] | None) -> str | None:
+    """Return the host that *request* names where a router has turned it to us on its way to *destination*.
+
+    ``None``: nobody has; the request line says what is dialled. Without a name it is the destination's address.
+
+    Raises:
+        BadRequest: the Host header names none.
+    """
+    if destination is None:
+        return None
+    named = request.headers.get("host", "").strip()
+    if _not_an_authority(named):
+        raise BadRequest("the Host header names no host")
+    try:
+        return split_target(named).host if named else destination[0]
+    except InvalidHost as error:
+        raise BadRequest(str(error)) from error
+
+
+def origin_of(host: str, port: int, *, tls: bool) -> str:
+    """Return the origin of a page of *host* at *port* as a browser writes it (RFC 6454 §6.2)."""
+    scheme, usual = ("https", 443) if tls else ("http", 80)
+    return f"{scheme}://{_show(host)}{'' if port == usual else f':{port}'}"
+
+
 def is_websocket(request: http.Request) -> bool:
     """Return whether *request* asks to go on as a WebSocket (RFC 6455 §4.1)."""
     return request.headers.get("upgrade", "").strip().lower() == "websocket" and request.method == "GET"

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import socket
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from filterd import paths
 from filterd.control.private_file import write_private
+from filterd.dns.boundaries import Boundaries
 from filterd.policy.domains import normalise_host
 from filterd.policy.model import AgeBand
 from filterd.policy.policy import Policy
@@ -66,8 +67,8 @@ class Inspector:
             return Learned(save=save)  # to learn it all again costs a program a few refusals
 
 
-def rulebook_of(settings: Settings, policy: Policy, inspection: Inspection | None) -> Rulebook:
-    """Return what the proxy judges by."""
+def rulebook_of(settings: Settings, policy: Policy, inspection: Inspection | None, zone: tzinfo) -> Rulebook:
+    """Return what the proxy judges by; times on its pages are of *zone*."""
     names = {category.id: category.names for category in policy.categories.values()}
     profiles = policy.profiles
     return Rulebook(
@@ -77,6 +78,8 @@ def rulebook_of(settings: Settings, policy: Policy, inspection: Inspection | Non
         inspection,
         inspects=lambda name: profiles[name].inspect,
         strict=lambda name: profiles[name].band is AgeBand.CHILD,
+        next_boundary=Boundaries(policy.next_boundary, lambda client: policy.profile(client).id),
+        zone=zone,
     )
 
 

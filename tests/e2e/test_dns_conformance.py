@@ -6,11 +6,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import re
 import shutil
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import dns.edns
 import dns.flags
@@ -27,6 +30,8 @@ from filterd.dns.server import DnsServer
 from filterd.dns.upstream import make_upstreams, parse_upstream
 from filterd.policy.model import Allow, Decision, Request
 from tests.e2e.signed_zone import FEW_TYPES, NAMES, PLAIN, SIGNED, TYPES, unbound
+from tests.e2e.support import Daemon
+from tests.filterd.dns.authority import Authority, make_authority
 
 UNBOUND = shutil.which("unbound", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/sbin")
 pytestmark = pytest.mark.skipif(UNBOUND is None, reason="unbound is not installed")
@@ -243,3 +248,132 @@ def test_only_a_set_that_we_change_loses_its_signature_and_ad(servers: Servers) 
     }
     for name, rtype in (("h1", "A"), ("alias", "HTTPS"), ("nowhere", "HTTPS"), ("svc", "RRSIG"), ("www", "AAAA")):
         assert ask(servers.inspected, name, rtype) == ask(servers.direct, name, rtype)
+
+
+# Through the whole daemon, with the programs that people use.
+
+TOLD = [
+    (f"h1.{SIGNED}", "A"), (f"www.{SIGNED}", "AAAA"), (f"chain.{SIGNED}", "A"), (f"a.sub.{SIGNED}", "A"),
+    (f"nowhere.{SIGNED}", "A"), (f"h1.{SIGNED}", "MX"), (f"big.{SIGNED}", "TXT"), (f"svc.{SIGNED}", "HTTPS"),
+    (SIGNED, "DNSKEY"), (f"bogus.{SIGNED}", "A"), (f"odd.{SIGNED}", "TYPE65333"), (f"_443._tcp.h5.{SIGNED}", "TLSA"),
+    (f"many.{PLAIN}", "A"), (f"any.wild.{PLAIN}", "TXT"), (f"dangling.{PLAIN}", "A"),
+]  # fmt: skip
+TOLD_ENCRYPTED = TOLD[:6]
+
+LISTENERS = """
+[proxy]
+listen = ""
+[dot]
+listen = "127.0.0.1:0"
+certificate = "{certificate}"
+key = "{key}"
+server_name = "dns.example"
+[doh]
+listen = "127.0.0.1:0"
+certificate = "{certificate}"
+key = "{key}"
+server_name = "dns.example"
+[metrics]
+listen = "127.0.0.1:0"
+"""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The daemon with all its listeners, and the resolver behind it."""
+
+    upstream: int
+    daemon: Daemon
+    ca_file: Path
+
+    def port(self, kind: str) -> int:
+        """Return the port of the listener *kind*."""
+        line = next(line for line in self.daemon.output().splitlines() if line.split()[:1] == [kind])
+        return int(line.rpartition(":")[2].split()[0])
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
+    authority: Authority = make_authority(tmp_path_factory.mktemp("ca"))
+    config = LISTENERS.format(certificate=authority.certificate, key=authority.key)
+    with (
+        unbound(tmp_path_factory.mktemp("unbound")) as upstream,
+        Daemon(tmp_path_factory.mktemp("d"), config, upstream=upstream) as daemon,
+    ):
+        yield Whole(upstream, daemon, authority.ca_file)
+
+
+def told(command: list[str]) -> tuple[str, list[str]]:
+    """Return what dig or kdig prints: the status with the flags, and the records of each section without TTLs."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 0, done.stdout + done.stderr
+    status = re.search(r"HEADER.*status: (\w+)", done.stdout)
+    flags = re.search(r"[Ff]lags: ([a-z ]+)", done.stdout)
+    assert status
+    assert flags
+    lines, section = [], ""
+    for line in done.stdout.splitlines():
+        if found := re.match(r";; (\w+) (?:PSEUDO)?SECTION", line):
+            section = found[1]
+        elif line and not line.startswith(";"):
+            owner, _ttl, *rest = line.split()
+            lines.append(" ".join([section, owner.lower(), *rest]))
+    return f"{status[1]} {flags[1].strip()}", sorted(lines)
+
+
+def needs(program: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not installed")
+
+
+@needs("dig")
+@pytest.mark.parametrize(
+    "options", [[], ["+dnssec"], ["+cd"], ["+dnssec", "+cd"], ["+noedns"], ["+tcp"], ["+tcp", "+dnssec"]], ids=" ".join
+)
+def test_dig_is_told_the_same_through_the_daemon(whole: Whole, options: list[str]) -> None:
+    def dig(port: int, name: str, rtype: str) -> tuple[str, list[str]]:
+        return told(["dig", "@127.0.0.1", "-p", str(port), "+tries=2", "+time=5", "+nocookie", *options, name, rtype])
+
+    differences = [
+        (name, rtype, direct, through)
+        for name, rtype in TOLD
+        if (direct := dig(whole.upstream, name, rtype)) != (through := dig(whole.daemon.dns, name, rtype))
+    ]
+
+    assert differences == []
+
+
+@needs("kdig")
+@pytest.mark.parametrize("dnssec", [[], ["+dnssec"]], ids=["plain", "dnssec"])
+@pytest.mark.parametrize(
+    ("way", "kind"), [("+tls", "dot"), ("+https=dns.example/dns-query", "doh")], ids=["tls", "https"]
+)
+def test_kdig_is_told_the_same_over_an_encrypted_channel(whole: Whole, way: str, kind: str, dnssec: list[str]) -> None:
+    encrypted = ["-p", str(whole.port(kind)), way, f"+tls-ca={whole.ca_file}", "+tls-host=dns.example"]
+
+    def kdig(*how: str) -> tuple[str, list[str]]:
+        return told(["kdig", "@127.0.0.1", "+retry=1", "+timeout=5", "+edns", *dnssec, *how])
+
+    differences = [
+        (name, rtype, direct, through)
+        for name, rtype in TOLD_ENCRYPTED
+        if (direct := kdig("-p", str(whole.upstream), "+tcp", name, rtype))
+        != (through := kdig(*encrypted, name, rtype))
+    ]
+
+    assert differences == []
+
+
+@needs("curl")
+@pytest.mark.parametrize(("host", "address"), [("h1", "192.0.2.101"), ("www", "192.0.2.101"), ("nowhere", "")])
+def test_curl_goes_where_the_resolver_says(whole: Whole, host: str, address: str) -> None:
+    """It is held before it connects: the addresses are documentation's, where nobody is."""
+    doh = whole.port("doh")
+    command = [
+        "curl", "-sv", "--ipv4", "--max-time", "5", "--connect-timeout", "1", "--resolve",
+        f"dns.example:{doh}:127.0.0.1", "--doh-url", f"https://dns.example:{doh}/dns-query", "--cacert",
+        str(whole.ca_file), f"http://{host}.{PLAIN}/",
+    ]  # fmt: skip
+    heard = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20).stderr
+
+    assert f"DoH Host name: {host}.{PLAIN}" in heard
+    assert re.findall(r"Trying (192\.0\.2\.\d+)", heard)[:1] == ([address] if address else [])

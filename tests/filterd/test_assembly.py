@@ -91,7 +91,6 @@ def test_schedules_run_in_the_zone_of_the_settings() -> None:
         ('[[proxy.listeners]]\nlisten = "127.0.0.1:1"\nprofile = "kid"', "line 3: unknown profile 'kid'"),
         ('[profiles.child]\nblocked_categories = ["porn"]', "line 2: unknown category 'porn'"),
         ('[profiles.child]\npatterns = ["casino"]', "line 2: 'casino' is no pattern"),
-        ('[[proxy.listeners]]\nlisten = "127.0.0.1:1"\nmode = "transparent"', "line 3: transparent listeners are not"),
         ('[dns]\nupstreams = ["https://"]', "dns.upstreams"),
         ("[dns]\nupstreams = []", "line 2: dns.upstreams: name at least one"),
         ('[dns]\nupstream_ca = "/etc/passwd"', "line 2: dns.upstream_ca: /etc/passwd: no certificates"),

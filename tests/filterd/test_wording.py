@@ -6,6 +6,7 @@ from __future__ import annotations
 import string
 import tomllib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,20 @@ from hypothesis import strategies as st
 
 import filterd.wording
 from filterd.policy.model import Cause, Reason
-from filterd.wording import LANGUAGES, Label, Notice, best_language, describe, explain, label, name_category
+from filterd.wording import (
+    LANGUAGES,
+    Label,
+    Notice,
+    Outcome,
+    best_language,
+    describe,
+    explain,
+    format_slot,
+    format_time,
+    label,
+    name_category,
+    report,
+)
 
 TEXTS = tomllib.loads(Path(filterd.wording.__file__).with_name("wording.toml").read_text(encoding="utf-8"))
 NAMES = {"gambling": {"es": "Juegos de azar", "gn": "Ñembosarái pirapirére", "en": "Gambling", "pt": "Jogos de azar"}}
@@ -163,3 +177,37 @@ def test_the_default_holds_where_no_language_is_ours() -> None:
 @given(st.text(alphabet="esgnpt-;q=.,*0123456789 \t", max_size=60))
 def test_any_header_gives_a_language_of_ours(header: str) -> None:
     assert best_language(header) in LANGUAGES
+
+
+@pytest.mark.parametrize(
+    ("slot", "language", "words"),
+    [
+        ("mon-fri 21:00-07:00", "es", "lunes–viernes 21:00–07:00"),
+        ("sat,sun 22:00-08:00", "pt", "sábado, domingo 22:00–08:00"),
+        ("all 00:00-00:00", "en", "every day 00:00–00:00"),
+        ("mon-tue,fri 21:00-07:00", "gn", "arakõi–araapy, arapoteĩ 21:00–07:00"),
+        ("", "es", ""),
+    ],
+)
+def test_closed_hours_are_written_for_people(slot: str, language: str, words: str) -> None:
+    assert format_slot(slot, language=language) == words
+
+
+@given(st.text(max_size=40), st.sampled_from(LANGUAGES))
+def test_whatever_stands_in_a_slot_can_be_shown(slot: str, language: str) -> None:
+    format_slot(slot, language=language)
+
+
+@pytest.mark.parametrize(("language", "words"), [("es", "14/03/2026 09:05"), ("en", "2026-03-14 09:05")])
+def test_a_moment_is_written_as_people_of_the_language_do(language: str, words: str) -> None:
+    assert format_time(datetime(2026, 3, 14, 9, 5, tzinfo=UTC), language=language) == words
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_outcome_of_a_form_has_words(outcome: Outcome, language: str) -> None:
+    told = report(outcome, language=language, host="casino.example")
+
+    assert told.title
+    assert told.sentence
+    assert "{" not in told.sentence

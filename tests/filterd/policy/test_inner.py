@@ -72,14 +72,25 @@ def test_a_translated_host_is_seen_by_its_name_alone() -> None:
     assert inner_target("www-example-com.translate.goog", None) == Target("www.example.com")
 
 
-@pytest.mark.parametrize("outer", ["https://example.com/?u=http://other.example/", "https://www.google.com/search?q=example.com",
-                                   "https://web.archive.org/", "https://translate.google.com/?u=hola",
-                                   "https://www.google.com/url?q=example", "https://www.google.com/search?q=x&url=http://a.example",
-                                   "https://www.youtube.com/watch?v=abc&q=http://a.example", "https://archive.ph/AbCd1",
-                                   "https://encrypted-tbn0.gstatic.com/images?q=tbn:ANd9GcQ", "https://translate.goog/",
-                                   "https://www.bing.com/search?u=https://a.example", "https://l.facebook.com/l.php?u=hola",
-                                   "https://www.bing.com/ck/a?u=a1!!!",
-                                   "https://docs.google.com/document/d/1?url=http://a.example"])  # fmt: skip
+@pytest.mark.parametrize(
+    "outer",
+    [
+        "https://example.com/?u=http://other.example/",
+        "https://www.google.com/search?q=example.com",
+        "https://web.archive.org/",
+        "https://translate.google.com/?u=hola",
+        "https://www.google.com/url?q=example",
+        "https://www.google.com/search?q=x&url=http://a.example",
+        "https://www.youtube.com/watch?v=abc&q=http://a.example",
+        "https://archive.ph/AbCd1",
+        "https://encrypted-tbn0.gstatic.com/images?q=tbn:ANd9GcQ",
+        "https://translate.goog/",
+        "https://www.bing.com/search?u=https://a.example",
+        "https://l.facebook.com/l.php?u=hola",
+        "https://www.bing.com/ck/a?u=a1!!!",
+        "https://docs.google.com/document/d/1?url=http://a.example",
+    ],
+)
 def test_other_addresses_hold_none(outer: str) -> None:
     target = split_target(outer)
 
@@ -106,7 +117,8 @@ def test_a_name_is_read_back_from_googles_spelling(parts: list[str]) -> None:
 @given(st.sampled_from(["https://www.google.com/url?q={}", "https://l.facebook.com/l.php?h=1&u={}",
                         "https://external-content.duckduckgo.com/iu/?u={}", "https://archive.ph/?url={}",
                         "https://duckduckgo.com/l/?x=y&uddg={}"]),
-       st.lists(labels, min_size=1, max_size=3), st.from_regex(r"[a-zA-Z0-9/?&=%#._ -]{0,30}", fullmatch=True))  # fmt: skip
+       st.lists(labels, min_size=1, max_size=3),
+       st.from_regex(r"[a-zA-Z0-9/?&=%#._ -]{0,30}", fullmatch=True))  # fmt: skip
 def test_an_escaped_address_is_found_whole(outer: str, parts: list[str], path: str) -> None:
     inner = split_target(f"https://{'.'.join((*parts, 'com'))}/{path}".strip())
     target = split_target(outer.format(quote(inner.url or "", safe="")))

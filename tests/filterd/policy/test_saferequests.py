@@ -26,8 +26,10 @@ def force(url: str, cookies: str = "", *, safe_search: bool = True, youtube: str
 @pytest.mark.parametrize(
     ("asked", "sent"),
     [
-        ("https://www.google.com.py/search?q=a&safe=off&hl=es", "https://www.google.com.py/search?q=a&safe=active&hl=es&ssui=on"),
-        ("https://www.google.com/search?s%61fe=off&q=a&safe=images#x", "https://www.google.com/search?safe=active&q=a&ssui=on#x"),
+        ("https://www.google.com.py/search?q=a&safe=off&hl=es",
+         "https://www.google.com.py/search?q=a&safe=active&hl=es&ssui=on"),
+        ("https://www.google.com/search?s%61fe=off&q=a&safe=images#x",
+         "https://www.google.com/search?safe=active&q=a&ssui=on#x"),
         ("https://images.google.com/", "https://images.google.com/?safe=active&ssui=on"),
         ("https://www.google.com/maps?q=a", "https://www.google.com/maps?q=a"),
         ("https://www.bing.com/images/search?q=a", "https://www.bing.com/images/search?q=a&adlt=strict"),
@@ -98,9 +100,13 @@ def test_search_engines_are_known() -> None:
 
 
 queries = st.lists(st.from_regex(r"[a-z%0-9]{0,5}(=[a-z0-9%+]{0,5})?", fullmatch=True), max_size=6).map("&".join)
-urls = st.builds("https://{}{}?{}{}".format,
-                 st.sampled_from(["www.google.com", "www.bing.com", "duckduckgo.com", "search.yahoo.com", "other.example"]),
-                 st.sampled_from(["/", "/search", "/html", "/x"]), queries, st.sampled_from(["", "#top", "#safe=off"]))  # fmt: skip
+urls = st.builds(
+    "https://{}{}?{}{}".format,
+    st.sampled_from(["www.google.com", "www.bing.com", "duckduckgo.com", "search.yahoo.com", "other.example"]),
+    st.sampled_from(["/", "/search", "/html", "/x"]),
+    queries,
+    st.sampled_from(["", "#top", "#safe=off"]),
+)
 
 
 @given(urls, st.lists(st.from_regex(r"[a-zA-Z_]{1,4}=[a-z0-9]{0,4}", fullmatch=True), max_size=5).map("; ".join))

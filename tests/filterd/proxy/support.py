@@ -10,7 +10,7 @@ import http.server
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import Message
 from typing import Protocol
@@ -23,8 +23,10 @@ from filterd.policy.model import Allow, Block, Cause, Decide, Decision, Reason, 
 from filterd.proxy.addon import FilterAddon
 from filterd.proxy.inspection import Inspection
 from filterd.proxy.judge import Rulebook
+from filterd.proxy.limits import Limits, is_near
 from filterd.proxy.resolve import PrivateTargets, Router
 from filterd.proxy.runner import Listener, run_proxy
+from filterd.proxy.transparent import FindDestination, original_destination
 
 NAMES = {"gambling": {"es": "Juegos de azar", "en": "Gambling"}}
 GAMBLING = Block(Reason(Cause.CATEGORY_LIST, rule="casino.example", list="ut1-gambling", category="gambling"))
@@ -188,8 +190,17 @@ def receive_exactly(connection: socket.socket, size: int) -> bytes:
 
 
 @contextlib.contextmanager
-def serving(addon: FilterAddon, listeners: Sequence[Listener], decisions: list[Decision]) -> Iterator[RunningProxy]:
-    """Run a proxy with *addon* in a thread."""
+def serving(
+    addon: FilterAddon,
+    listeners: Sequence[Listener],
+    decisions: list[Decision],
+    *,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    serves: Callable[[str], bool] = is_near,
+    find_destination: FindDestination = original_destination,
+    beside: Callable[[], Awaitable[asyncio.Server]] | None = None,
+) -> Iterator[RunningProxy]:
+    """Run a proxy with *addon* in a thread, and *beside* it another server."""
     started = threading.Event()
     ports: list[int] = []
     failures: list[BaseException] = []
@@ -203,7 +214,19 @@ def serving(addon: FilterAddon, listeners: Sequence[Listener], decisions: list[D
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         stoppers.append(lambda: loop.call_soon_threadsafe(stop.set))
         # Longer than stop() waits: a connection that does not close by itself fails the test.
-        await run_proxy(listeners, addon, stop, ready=ready, grace_s=30)
+        other = await beside() if beside is not None else None
+        await run_proxy(
+            listeners,
+            addon,
+            stop,
+            ready=ready,
+            grace_s=30,
+            limits=limits,
+            serves=serves,
+            find_destination=find_destination,
+        )
+        if other is not None:
+            other.close()
 
     def run() -> None:
         try:
@@ -280,6 +303,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _send(self, body: bytes, *, rest: bytes = b"") -> None:
         self.send_response(200)
         self.send_header("Content-Length", str(len(body + rest)))
+        if rest:  # what may be a page would be held back
+            self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)

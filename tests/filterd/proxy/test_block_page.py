@@ -8,15 +8,16 @@ import hashlib
 import html.parser
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from filterd.policy.model import Block, Cause, Client, Decision, Reason, Request, Stage
-from filterd.proxy.block_page import Asked, Form, Page, block_page, failure_page, notice_page
-from filterd.wording import LANGUAGES, Notice
+from filterd.proxy.answer import Asked, Form, Page
+from filterd.proxy.block_page import Actions, block_page, failure_page, notice_page, outcome_page
+from filterd.wording import LANGUAGES, Notice, Outcome
 
 NAMES = {"gambling": {"es": "Juegos de azar", "gn": "Ñembosarái", "en": "Gambling", "pt": "Jogos de azar"}}
 REASON = Reason(
@@ -35,10 +36,18 @@ def decision_on(host: str, reason: Reason = REASON) -> Decision:
 
 
 SPANISH = Asked()
+ASUNCION = timezone(timedelta(hours=-3))
 
 
-def page(asked: Asked = SPANISH, *, host: str = "casino.example", reason: Reason = REASON) -> Page:
-    return block_page(decision_on(host, reason), reason, asked, NAMES)
+def page(
+    asked: Asked = SPANISH,
+    *,
+    host: str = "casino.example",
+    reason: Reason = REASON,
+    zone: tzinfo | None = ASUNCION,
+    actions: Actions | None = None,
+) -> Page:
+    return block_page(decision_on(host, reason), reason, asked, category_names=NAMES, zone=zone, actions=actions)
 
 
 def headers_of(answer: Page) -> dict[str, str]:
@@ -75,7 +84,14 @@ def test_the_page_says_what_which_category_which_rule_and_whom_to_ask(language: 
     answer = page(Asked(language))
 
     text = Tags(answer.body.decode()).text
-    for word in [*words, "casino.example", "ut1-gambling", "2.10", "147", WHEN.astimezone().strftime("%Y-%m-%d %H:%M")]:
+    for word in [
+        *words,
+        "casino.example",
+        "ut1-gambling",
+        "2.10",
+        "147",
+        "2026-03-14 12:04" if language == "en" else "14/03/2026 12:04",
+    ]:
         assert word in text
     assert headers_of(answer)["Content-Language"] == language
     assert answer.status == 403
@@ -91,8 +107,13 @@ def test_the_first_lines_can_be_read_in_a_terminal() -> None:
 def test_the_page_needs_nothing_from_elsewhere_and_runs_nothing() -> None:
     tags = Tags(page().body.decode()).tags
 
-    assert not {tag for tag, _ in tags} & {"script", "img", "link", "iframe", "object", "form", "input", "a"}
-    assert not [name for _, attributes in tags for name in attributes if name in ("src", "href", "style", "onclick")]
+    assert not {tag for tag, _ in tags} & {"script", "img", "link", "iframe", "object", "form", "input"}
+    assert not [name for _, attributes in tags for name in attributes if name in ("src", "style", "onclick")]
+    assert {attributes["href"] for tag, attributes in tags if tag == "a"} == {
+        "#filterd-es",
+        "#filterd-gn",
+        "#filterd-en",
+    }
 
 
 def test_the_policy_of_the_page_allows_its_own_style_only() -> None:
@@ -195,34 +216,6 @@ def test_a_part_of_a_page_gets_an_empty_body() -> None:
     assert "Content-Type" not in headers_of(answer)
 
 
-@pytest.mark.parametrize(
-    ("headers", "form"),
-    [
-        ({}, Form.HTML),
-        ({"accept": "*/*"}, Form.HTML),
-        ({"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}, Form.HTML),
-        ({"accept": "text/html", "sec-fetch-dest": "document"}, Form.HTML),
-        ({"accept": "text/html", "sec-fetch-dest": "iframe"}, Form.HTML),
-        ({"accept": "application/json"}, Form.JSON),
-        ({"accept": "application/json, text/plain, */*", "sec-fetch-dest": "empty"}, Form.JSON),
-        ({"accept": "application/vnd.api+json"}, Form.JSON),
-        ({"accept": "*/*", "sec-fetch-dest": "empty"}, Form.JSON),
-        ({"accept": "text/html", "sec-fetch-dest": "empty"}, Form.HTML),
-        ({"accept": "image/avif,image/webp,*/*;q=0.8"}, Form.EMPTY),
-        ({"accept": "text/css,*/*;q=0.1"}, Form.EMPTY),
-        ({"accept": "*/*", "sec-fetch-dest": "script"}, Form.EMPTY),
-        ({"accept": "text/html", "sec-fetch-dest": "image"}, Form.EMPTY),
-        ({"accept": "text/plain"}, Form.TEXT),
-    ],
-)
-def test_the_form_is_what_the_client_can_use(headers: dict[str, str], form: Form) -> None:
-    assert Asked.by(headers).form is form
-
-
-def test_the_language_is_what_the_client_prefers() -> None:
-    assert Asked.by({"accept-language": "gn-PY,es;q=0.5"}).language == "gn"
-
-
 @pytest.mark.parametrize("notice", [n for n in Notice if n is not Notice.WORKS])
 def test_a_trouble_is_an_error_and_says_that_it_is_no_block(notice: Notice) -> None:
     answer = notice_page(notice, Asked("en"), host="shop.example")
@@ -264,3 +257,69 @@ def test_a_failure_is_told_in_three_languages() -> None:
     assert headers_of(answer)["Content-Language"] == "es, gn, en"
     for words in ("El filtro tuvo un problema", "Oĩ apañuãi filtro-pe", "The filter had a problem"):
         assert words in text
+
+
+def test_with_something_to_do_there_are_forms_for_it_in_each_language() -> None:
+    tags = Tags(page(actions=Actions("1.token")).body.decode()).tags
+
+    targets = [attributes["action"] for tag, attributes in tags if tag == "form"]
+    assert targets == ["/.filterd/ask", "/.filterd/unlock"] * 3
+    assert all(attributes["method"] == "post" for tag, attributes in tags if tag == "form")
+    hidden = [a["value"] for tag, a in tags if tag == "input" and a.get("name") == "token"]
+    assert hidden == ["1.token"] * 6
+
+
+@pytest.mark.parametrize(
+    ("actions", "targets"),
+    [
+        (Actions("t", asks=False), {"/.filterd/unlock"}),
+        (Actions("t", unlocks=False), {"/.filterd/ask"}),
+        (None, set()),
+    ],
+)
+def test_only_what_can_be_done_is_offered(actions: Actions | None, targets: set[str]) -> None:
+    tags = Tags(page(actions=actions).body.decode()).tags
+
+    assert {attributes["action"] for tag, attributes in tags if tag == "form"} == targets
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_password_is_asked_for_and_the_page_says_so(language: str) -> None:
+    answer = page(Asked(language), actions=Actions("t")).body.decode()
+
+    assert 'type="password"' not in answer
+    words = {"es": "nunca pide la contraseña", "gn": "ndojeruréi contraseña"}
+    words |= {"en": "never asks for the password", "pt": "nunca pede a senha"}
+    assert words[language] in answer
+
+
+def test_a_form_knows_the_way_back_and_its_language() -> None:
+    tags = Tags(page(Asked("gn", path='/a?b="c"'), actions=Actions("t")).body.decode()).tags
+
+    assert {a["value"] for tag, a in tags if tag == "input" and a.get("name") == "back"} == {'/a?b="c"'}
+    assert {a["value"] for tag, a in tags if tag == "input" and a.get("name") == "lang"} == {"es", "gn", "en"}
+
+
+def test_closed_hours_are_said_in_the_language_of_the_page() -> None:
+    answer = page(reason=Reason(Cause.CLOSED_HOURS, rule="mon-fri 21:00-07:00", list="schedule")).body.decode()
+
+    assert "lunes–viernes 21:00–07:00" in answer
+    assert "Monday–Friday 21:00–07:00" in answer
+    assert "arakõi–arapoteĩ" in answer
+    assert "mon-fri" not in answer
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_what_became_of_a_form_is_told_with_the_way_back(outcome: Outcome) -> None:
+    answer = outcome_page(outcome, Asked("en", path="/x?y=1"), host="casino.example")
+
+    assert ("a", {"href": "/x?y=1"}) in Tags(answer.body.decode()).tags
+    assert (answer.status == 200) is (outcome in ("sent", "reported", "opened", "not-blocked"))
+
+
+def test_inside_another_page_there_is_nothing_to_press() -> None:
+    answer = page(Asked("es", Form.FRAME), actions=Actions("t"))
+
+    assert not {tag for tag, _ in Tags(answer.body.decode()).tags} & {"form", "input", "button"}
+    assert "frame-ancestors *" in headers_of(answer)["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in headers_of(page(actions=Actions("t")))["Content-Security-Policy"]

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from mitmproxy import connection
@@ -159,3 +160,37 @@ def test_letting_through_a_block_is_refused() -> None:
         court.judge.let_through(decision)
 
     assert court.told == [decision]
+
+
+def test_a_port_without_web_pages_leads_nowhere_and_a_block_is_told_first() -> None:
+    court = Court({"casino.example": GAMBLING})
+
+    for host, words in (("shop.example", "puerto"), ("casino.example", "Juegos de azar")):
+        with pytest.raises(Refusal) as refused:
+            asyncio.run(court.judge.find_route(court.judge.ask(Stage.HELLO, client(), host), 25))
+        assert words in refused.value.page(Asked()).body.decode()
+    assert [type(decision.verdict) for decision in court.told] == [Allow, Block]
+
+
+def test_the_time_on_the_page_is_the_familys() -> None:
+    court = Court({"casino.example": GAMBLING})
+    court.judge.rulebook = replace(court.judge.rulebook, zone=timezone(timedelta(hours=-3)))
+
+    with pytest.raises(Refusal) as refused:
+        court.find("casino.example")
+
+    assert "14/03/2026 12:04" in refused.value.page(Asked()).body.decode()
+
+
+def test_a_review_is_about_the_same_at_another_time_and_tells_nobody() -> None:
+    court = Court({})
+    decision = court.judge.ask(Stage.REQUEST, client(), "shop.example", "http://shop.example/x")
+    court.table.verdicts["127.0.0.2"] = GAMBLING
+    later = WHEN + timedelta(hours=9)
+    court.judge.clock = lambda: later
+
+    again = court.judge.review(decision, ["127.0.0.1", "127.0.0.2"])
+
+    assert again.verdict == GAMBLING
+    assert again.request == replace(decision.request, when=later)
+    assert court.told == []

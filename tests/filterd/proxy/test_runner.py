@@ -767,10 +767,6 @@ def test_an_address_that_is_not_ours_is_one_clear_line() -> None:
     assert re.fullmatch(r"\[proxy\] cannot listen on 192\.0\.2\.1:8080: [^;(]+; change \[proxy\] listen", message)
 
 
-def test_a_mode_that_is_not_built_is_refused() -> None:
-    assert "transparent" in run_until_it_fails(Listener("127.0.0.1", 0, mode="transparent"))
-
-
 def test_it_stops_with_connections_open(start_proxy: StartProxy, tls_origin: Origin, trusting: ssl.SSLContext) -> None:
     proxy = start_proxy(hosts=HERE)
     tunnel, _ = proxy.open_tunnel(f"shop.example:{tls_origin.port}")

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 from mitmproxy import http
-from mitmproxy.connection import Client, ConnectionState, Server
+from mitmproxy.connection import Client, Connection, ConnectionState, Server
 from mitmproxy.options import Options
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
@@ -16,7 +16,9 @@ from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.proxy.layers.http._hooks import HttpConnectHook, HttpRequestHeadersHook
 from mitmproxy.test import tflow
 
-from filterd.proxy.runner import _Options
+from filterd.proxy.answer import Page
+from filterd.proxy.client import LayerOptions
+from filterd.proxy.relays import Review
 from filterd.proxy.streams import TIMED_OUT, FilterHttpLayer, Route, route_of, set_route
 from filterd.wording import Notice
 
@@ -31,10 +33,11 @@ class Conversation:
     def __init__(self, *, route: Route | None = TWO, excuse_fails: bool = False) -> None:
         self.client: Client = tflow.tclient_conn()
         self.client.state = ConnectionState.OPEN
-        context = Context(self.client, cast("Options", _Options()))
+        context = Context(self.client, cast("Options", LayerOptions()))
         self.layer = FilterHttpLayer(context, HTTPMode.regular, self)
         self.route = route
         self.excuse_fails = excuse_fails
+        self.forbidden = False
         self.excuses: list[Notice] = []
         self.errors: list[str | None] = []  # how each dial ends, in order; then: well
         self.dialled: list[tuple[str, int] | None] = []
@@ -53,6 +56,24 @@ class Conversation:
             raise RuntimeError("a bug in the page")
         self.excuses.append(notice)
         return http.Response.make(502, b"trouble", {"Connection": "close"})
+
+    def malformed(self, _connection: Connection, /) -> Page:
+        return Page(400, (), b"malformed")
+
+    def refuse_arrival(self, _client: Client, _notice: Notice, /) -> None:
+        raise AssertionError("nobody arrived")
+
+    def speaks(self, _layer: FilterHttpLayer, /) -> None:
+        pass
+
+    def begun(self, _client: Client, /) -> None:
+        pass
+
+    def review(self, _flow: http.HTTPFlow, /) -> http.Response | None:
+        return http.Response.make(403, b"no longer") if self.forbidden else None
+
+    def may_pass(self, _client: Client, /) -> bool:
+        return not self.forbidden
 
     def say(self, data: bytes) -> None:
         self.give(events.DataReceived(self.client, data))
@@ -224,3 +245,55 @@ def test_a_flow_knows_its_route() -> None:
 def test_a_flow_without_a_route_says_so() -> None:
     with pytest.raises(KeyError):
         route_of(tflow.tflow())
+
+
+def test_a_verdict_that_changed_ends_an_answer_that_has_begun() -> None:
+    talk = Conversation()
+    talk.errors = [None]
+    talk.say(GET)
+    talk.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nbegun")
+    talk.give(Review())
+    assert not talk.closed, "it is still allowed"
+
+    talk.forbidden = True
+    talk.give(Review())
+
+    assert (talk.closed, talk.hooks[-1]) == (True, "error")
+
+
+def test_a_verdict_that_changed_before_the_answer_is_told() -> None:
+    talk = Conversation()
+    talk.errors = [None]
+    talk.say(GET)
+    talk.forbidden = True
+
+    talk.give(Review())
+
+    assert talk.sent.startswith(b"HTTP/1.1 403")
+    assert talk.sent.endswith(b"no longer")
+
+
+def test_a_websocket_ends_with_its_verdict() -> None:
+    talk = Conversation()
+    talk.errors = [None]
+    talk.say(b"GET http://shop.example/ HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+    talk.answer(b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+    talk.give(Review())
+    assert not talk.closed, "it is still allowed"
+
+    talk.forbidden = True
+    talk.give(Review())
+
+    assert talk.closed
+
+
+def test_a_connection_without_a_request_survives_a_review() -> None:
+    talk = Conversation()
+    talk.errors = [None]
+    talk.say(GET)
+    talk.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    talk.forbidden = True
+
+    talk.give(Review())
+
+    assert not talk.closed, "its next request is judged anew"

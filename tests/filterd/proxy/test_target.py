@@ -8,7 +8,7 @@ from mitmproxy import http
 from mitmproxy.net.http.http1 import read_request_head
 
 from filterd.policy.domains import Target
-from filterd.proxy.target import BadRequest, is_websocket, make_plain, read_connect, read_target
+from filterd.proxy.target import BadRequest, is_websocket, make_plain, origin_of, read_connect, read_host, read_target
 
 
 def request(*lines: str) -> http.Request:
@@ -173,3 +173,33 @@ def test_a_websocket_stays_one() -> None:
 
     assert is_websocket(passed)
     assert passed.headers["connection"] == "Upgrade"
+
+
+@pytest.mark.parametrize(
+    ("host", "named"),
+    [("shop.example:8080", "shop.example"), ("SHOP.example.", "shop.example"), ("", "203.0.113.9"), ("[::1]", "::1")],
+)
+def test_a_redirected_request_is_for_the_host_it_names(host: str, named: str) -> None:
+    request = read_request_head([b"GET / HTTP/1.1", b"Host: " + host.encode()])
+
+    assert read_host(request, ("203.0.113.9", 80)) == named
+    assert read_host(request, None) is None
+
+
+@pytest.mark.parametrize("host", ["a b", "shop.example/x", "user@shop.example", "a..b"])
+def test_a_redirected_request_for_no_host_is_refused(host: str) -> None:
+    with pytest.raises(BadRequest):
+        read_host(read_request_head([b"GET / HTTP/1.1", b"Host: " + host.encode()]), ("203.0.113.9", 80))
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "tls", "origin"),
+    [
+        ("shop.example", 443, True, "https://shop.example"),
+        ("shop.example", 8443, True, "https://shop.example:8443"),
+        ("shop.example", 80, False, "http://shop.example"),
+        ("::1", 81, False, "http://[::1]:81"),
+    ],
+)
+def test_an_origin_is_written_as_browsers_do(host: str, port: int, origin: str, *, tls: bool) -> None:
+    assert origin_of(host, port, tls=tls) == origin

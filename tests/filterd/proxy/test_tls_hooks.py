@@ -240,7 +240,9 @@ def _pem_file(holder: Holder) -> Iterator[str]:
         yield file.name
 
 
-def test_t36_a_page_streams(start_inspecting: StartInspecting, good_origin: Origin, family: ssl.SSLContext) -> None:
+def test_t36_an_answer_that_is_no_page_streams(
+    start_inspecting: StartInspecting, good_origin: Origin, family: ssl.SSLContext
+) -> None:
     with (
         browsing(start_inspecting(), family, http2=True) as client,
         client.stream("GET", f"https://shop.example:{good_origin.port}/halves") as answer,
