@@ -127,7 +127,7 @@ def is_truncated(message: bytes) -> bool:
     return bool(message[2] & wire.TC >> 8)
 
 
-def _read_answer(message: bytes) -> Answer:
+def _read_answer(message: bytes) -> Answer:  # noqa: C901 (one pass, see below)
     # In one pass and in one piece, for it is a good part of what an answer from an upstream costs.
     _, flags, questions, answers, authorities, additionals = _header.unpack_from(message)
     if questions != 1:
@@ -158,7 +158,9 @@ def _read_answer(message: bytes) -> Answer:
                 _skip_rest(message, end, additional_from + additionals - number - 1)
                 break
             kept_additionals += 1
-        if ttl > MAX_TTL and rtype != wire.OPT:
+        elif rtype == wire.OPT:
+            raise ProtocolError("an OPT record out of its place")  # RFC 6891 §6.1.1: in the additional section alone
+        if ttl > MAX_TTL:
             ttl = 0  # RFC 2181 §8
         at = end
         ttls.append((fixed_at + 4, ttl))
@@ -175,7 +177,7 @@ def _read_answer(message: bytes) -> Answer:
         elif rtype in _ALIASES:
             services = services or rtype in SERVICES
             packed += hints(message[data_at:end]) if rtype in SERVICES else ()
-            targets += _target(message, rtype, data_at) if number < authority_from else ()
+            targets += _target(message, rtype, data_at, end) if number < authority_from else ()
     # RFC 2308 §5: "no" is kept for the SOA's minimum, and not at all where there is no SOA.
     holds_s = holds_s if answered and rcode == wire.NOERROR else min(holds_s, minimum_s)
     return _new(
@@ -194,10 +196,12 @@ def _read_answer(message: bytes) -> Answer:
     )
 
 
-def _target(message: bytes, rtype: int, data_at: int) -> Sequence[str]:
+def _target(message: bytes, rtype: int, data_at: int, end: int) -> Sequence[str]:
     """Return the host, if it is one, that a record leads to; its type is one of `_ALIASES`."""
     # RFC 9460 §2.2: a service's name stands after the priority.
-    labels, _ = wire.read_name(message, data_at + 2 if rtype in SERVICES else data_at)
+    labels, name_end = wire.read_name(message, data_at + 2 if rtype in SERVICES else data_at)
+    if name_end > end or (name_end < end and rtype not in SERVICES):
+        raise ProtocolError("a name that does not end with its record")  # what follows is changed, and it with it
     host = wire.host_of(labels)
     return (host,) if host else ()
 

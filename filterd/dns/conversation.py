@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_UNDER_WAY = 32  # questions on a connection, which is not read meanwhile: answers that nobody takes are memory
+MAX_A_TURN = 32  # questions of a connection, then the loop's other work: who pipelines thousands makes nobody wait
 MAX_UNSENT = 256 << 10  # bytes of answers that a client has not taken
 
 
@@ -37,6 +38,7 @@ class Conversation(asyncio.BufferedProtocol):
         self._closing = False
         self._ended = False
         self._stepping = False
+        self._begun = 0  # questions in this turn of the loop
         self._loop = asyncio.get_running_loop()
         self._deadline = self._loop.time() + listener.timeouts.first_s
         self._timer = self._loop.call_at(self._deadline, self._check_deadline)
@@ -55,13 +57,17 @@ class Conversation(asyncio.BufferedProtocol):
     @property
     def must_wait(self) -> bool:
         """Whether no further question may begin now."""
-        return self._blocked or self._closing or self._ended or self.under_way >= MAX_UNDER_WAY
+        turn_is_over = self._begun >= MAX_A_TURN
+        return self._blocked or self._closing or self._ended or turn_is_over or self.under_way >= MAX_UNDER_WAY
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Answer one question by *work*; the connection was used."""
         self.touch()
         self.listener.counters.queries += 1
         self.under_way += 1
+        self._begun += 1
+        if self._begun == 1:
+            self._loop.call_soon(self._begin_turn)
         # Eager: most questions need no upstream and are answered before this returns.
         task = asyncio.Task(work, loop=self._loop, eager_start=True)
         if task.done():
@@ -69,6 +75,11 @@ class Conversation(asyncio.BufferedProtocol):
         else:
             self.listener.tasks.add(task)
             task.add_done_callback(self._answered)
+
+    def _begin_turn(self) -> None:
+        self._begun, over = 0, self._begun >= MAX_A_TURN
+        if over and not self._ended:
+            self.step()
 
     def send(self, data: bytes) -> None:
         """Send *data*; who does not take what it asks for is let go."""
@@ -123,7 +134,7 @@ class Conversation(asyncio.BufferedProtocol):
             self._stepping = False
         if self.transport is None or self.transport.is_closing():
             return
-        if self._last and not self.under_way and not self._blocked:
+        if self._last and not self.under_way and not self._blocked and self._begun < MAX_A_TURN:
             self.close()
         elif self.must_wait or self._last:
             self.transport.pause_reading()

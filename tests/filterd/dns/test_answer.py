@@ -341,3 +341,24 @@ def test_what_is_read_in_one_pass_is_what_the_records_say_one_by_one(message: by
     assert answer.message[wire.HEADER_SIZE :] == message[wire.HEADER_SIZE : end]
     assert answer.message[:10] == message[:10]
     assert int.from_bytes(answer.message[10:12]) == sum(r.section == ADDITIONAL for r in before_opt)
+
+
+def test_a_name_that_runs_beyond_its_record_is_malformed() -> None:
+    message = bytes.fromhex(
+        "01000000000100030000000103777f77076578616d706c650001030001c015000500010000003c000e33"
+        + "00" * 62
+        + "feffffff0000"
+    )
+
+    with pytest.raises(ProtocolError):
+        read_answer(message)
+
+
+@pytest.mark.parametrize("section", [6, 8])
+def test_an_opt_record_out_of_its_place_is_malformed(section: int) -> None:
+    message = bytearray(wire.make_question(b"\x01a\0", wire.A)[:-11] + wire.opt_record(do=False))
+    message[2:12] = b"\x81\x80\0\x01" + bytes(6)
+    message[section + 1] = 1
+
+    with pytest.raises(ProtocolError, match="out of its place"):
+        read_answer(bytes(message))

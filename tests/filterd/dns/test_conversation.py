@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from filterd.dns.conversation import MAX_UNDER_WAY, MAX_UNSENT, Conversation
+from filterd.dns.conversation import MAX_A_TURN, MAX_UNDER_WAY, MAX_UNSENT, Conversation
 from filterd.dns.listener import Gate, Listener, Timeouts
 from tests.filterd.dns.fakes import run, until
 from tests.filterd.dns.serving import listening
@@ -103,6 +103,28 @@ def test_questions_that_need_not_wait_are_answered_at_once() -> None:
         scene.say(b"abc")
         assert scene.transport.sent == [b"a", b"b", b"c"]
         assert scene.listener.counters.queries == 3
+        scene.conversation.end()
+
+    run(work())
+
+
+def test_who_pipelines_hundreds_lets_others_have_their_turn() -> None:
+    async def work() -> None:
+        scene, others = begin(), 0
+
+        def other() -> None:
+            nonlocal others
+            others += 1
+
+        scene.say(b"a" * (10 * MAX_A_TURN))
+        asyncio.get_running_loop().call_soon(other)
+        assert len(scene.transport.sent) == MAX_A_TURN
+        await until(lambda: len(scene.transport.sent) == 10 * MAX_A_TURN)
+        assert others == 1
+        scene.say(b"a" * (3 * MAX_A_TURN))
+        scene.conversation.finish()
+        await until(lambda: scene.transport.closed)
+        assert len(scene.transport.sent) == 13 * MAX_A_TURN
         scene.conversation.end()
 
     run(work())
