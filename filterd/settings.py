@@ -104,6 +104,9 @@ class Proxy(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     never_decrypt: Annotated[
         tuple[str, ...], Meta(description="domains that are never looked into, beside the shipped ones (banks, health)")
     ] = ()
+    google_domains: Annotated[
+        tuple[str, ...], Meta(description="only accounts of these domains may be used at Google (schools); empty: any")
+    ] = ()
     allow_unknown_protocols: Annotated[
         bool, Meta(description="let through what is neither HTTP nor TLS inside a tunnel; leave it off for minors")
     ] = False

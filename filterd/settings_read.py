@@ -229,8 +229,9 @@ def _check(source: Source, settings: Settings) -> None:
         _check_client(source, ("clients", at), client)
     for name, profile in settings.profiles.items():
         _check_profile(source, name, profile)
-    for at, text in enumerate(settings.proxy.never_decrypt):
-        _check_value(source, ("proxy", "never_decrypt", at), text, normalise_host)
+    for key in ("never_decrypt", "google_domains"):
+        for at, text in enumerate(getattr(settings.proxy, key)):
+            _check_value(source, ("proxy", key, at), text, normalise_host)
     for name, entry in settings.lists.items():
         if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,63}", name):
             raise source.error(

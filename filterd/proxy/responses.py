@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -25,8 +24,6 @@ from filterd.proxy.removal import Removal, take_out
 from filterd.proxy.safe_requests import ask_for_pages
 from filterd.proxy.suggestions import may_suggest, without_refused
 from filterd.wording import Notice
-
-logger = logging.getLogger(__name__)
 
 MAX_PAGE = 2 << 20  # bytes, unpacked; the head of what is longer is judged
 _IN_A_THREAD = 256 << 10  # from here on a page may take longer than others should wait

@@ -19,6 +19,7 @@ from filterd.proxy.judge import Rulebook
 from filterd.proxy.learned import Learned, LearnedError
 from filterd.proxy.never_decrypt import NeverDecrypt
 from filterd.proxy.resolve import PrivateTargets, Resolve, Router, resolve_as_machine
+from filterd.proxy.safe_requests import SafeModes
 from filterd.roles.dns_parts import upstreams_of
 from filterd.roles.lookup import Lookup
 from filterd.settings import Proxy, Settings
@@ -80,6 +81,11 @@ def rulebook_of(settings: Settings, policy: Policy, inspection: Inspection | Non
         strict=lambda name: profiles[name].band is AgeBand.CHILD,
         next_boundary=Boundaries(policy.next_boundary, lambda client: policy.profile(client).id),
         zone=zone,
+        safe_modes=SafeModes(
+            policy.safe_search,
+            lambda name: (profiles[name].safe_search, profiles[name].youtube),
+            google_domains=settings.proxy.google_domains,
+        ),
     )
 
 
