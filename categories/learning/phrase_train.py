@@ -27,7 +27,7 @@ KNOWN = 0.65  # of the phrases in a page that we would know had a stranger writt
 WRONG_ON_HARMLESS = 0.001  # of one category, so that all together stay below half a percent
 
 _OWN, _ORDINARY, _OTHERS, _PUBLIC = 1.0, 0.5, 0.3, 0.2  # how much a page of each kind counts
-# Between these the child's threshold is looked for. The lower bound is high because pages of strangers' writing are taken
+# Between these the child's threshold is looked for. The lower bound is high because strangers' pages are taken
 # for harmful more often than our own unseen ones foretell (docs/accuracy.md): a wrong block is as much a failure.
 _LEAST, _MOST = 0.9, 0.97
 _ADOLESCENT, _ADULT = 0.25, 0.6  # of the way that is left to 1
