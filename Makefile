@@ -25,10 +25,14 @@ bench: setup
 	$(BIN)/python tests/bench/bench_database.py
 	$(BIN)/python tests/bench/bench_check.py
 	$(BIN)/python tests/bench/bench_dns.py
+	$(BIN)/python tests/bench/bench_page_text.py
+	$(BIN)/python tests/bench/bench_http.py
+	$(BIN)/python tests/bench/bench_tls.py
 
 accuracy: setup
 	$(BIN)/python categories/learning/evaluate_hosts.py
 	$(BIN)/python tests/accuracy/lists.py
+	$(BIN)/python tests/accuracy/held_back.py
 
 # Ten minutes at 20 000 queries a second, while upstreams fail, workers are killed and the configuration changes.
 soak: setup

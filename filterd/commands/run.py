@@ -129,4 +129,6 @@ def _examples(dns: str, web: str, config: Path) -> list[str]:
         f"  curl -x {web} http://gambling.prueba.home.arpa/   # la página de bloqueo · the block page",
         f"  curl -x {web} http://permitido.prueba.home.arpa/  # permitido · allowed",
         f"  {shown} check --config {config} casino.example    # el veredicto y por qué · the verdict and why",
+        f"  {shown} password set --config {config}            # la contraseña del adulto · the adult's password",
+        f"  {shown.parent / 'filterd-panel'} --config {config}   # el panel · the panel",
     ]
