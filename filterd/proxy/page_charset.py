@@ -49,7 +49,7 @@ def decode(body: bytes, declared: str = "") -> str:
     if by_header.startswith(("utf-16", "utf-32")):
         return body.decode(by_header, "replace")
     wide = _wide(body)
-    if wide:
+    if wide and not by_header:  # a browser believes the header, and leaves NULs out
         return body.decode(wide, "replace")
     try:
         # Not final: a page that was cut in the middle of a letter is UTF-8 all the same.
@@ -81,9 +81,10 @@ def _wide(body: bytes) -> str:
     pairs = len(start) // 2
     if pairs < 4 or start.count(0) < pairs // 2:
         return ""
-    if start[1::2].count(0) > start[0::2].count(0):
-        return "utf-16-le"
-    return "utf-16-be"
+    even, odd = start[0::2].count(0), start[1::2].count(0)
+    if min(even, odd) * 8 > max(even, odd):
+        return ""  # on both sides: NULs strewn in, not letters of two bytes
+    return "utf-16-le" if odd > even else "utf-16-be"
 
 
 def _mostly_utf8(body: bytes) -> bool:

@@ -68,3 +68,14 @@ def test_what_is_no_text_is_seen(body: bytes) -> None:
 )
 def test_a_text_in_any_encoding_is_no_binary(body: bytes) -> None:
     assert not is_binary(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "declared"),
+    [
+        (b"casino \0 en \0\0 vivo" + b"\0" * 300, "text/html; charset=utf-8"),
+        (b"casino en vivo" + b"\0\0" * 200, ""),
+    ],
+)
+def test_strewn_nuls_do_not_hide_the_words(body: bytes, declared: str) -> None:
+    assert "vivo" in decode(body, declared).replace("\0", "")
