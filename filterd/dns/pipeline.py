@@ -12,6 +12,7 @@ from typing import NamedTuple, assert_never
 
 from filterd.dns import wire
 from filterd.dns.answer import MAX_TTL
+from filterd.dns.beginnings import Begun, begin_together
 from filterd.dns.blocking import BLOCK_TTL, NOT_READY, SECOND_OPINION, BlockedAnswer, BlockKind, block_reply, explain
 from filterd.dns.cache import AnswerCache
 from filterd.dns.designated import discovery_reply
@@ -25,6 +26,8 @@ from filterd.policy.domains import is_address
 from filterd.policy.model import Allow, Block, Cause, Client, Decide, Decision, Reason, Request, Rewrite, Stage, Verdict
 
 logger = logging.getLogger(__name__)
+
+_new = tuple.__new__  # what Reply() comes to, without its Python in between
 
 CONSULTED_S = 10  # an objection that came too late for one client is there for the next
 
@@ -130,16 +133,23 @@ class Pipeline:
         """Return the answer to *raw*, a whole message of *client*; ``None`` where none is owed. Never raises."""
         return (await self.reply(raw, client, transport=transport)).message
 
-    async def reply(self, raw: bytes, client: Client, *, transport: Transport) -> Reply:
-        """Return the answer to *raw*, a whole message of *client*, and what is to be known of it. Never raises."""
+    def begin(self, messages: Sequence[tuple[bytes, Client]]) -> list[Begun | None]:
+        """Return for each of *messages*, raw and whose, what `reply` may start from; ``None``: it starts by itself."""
+        return begin_together(messages, self._decide, when=self._clock())
+
+    async def reply(self, raw: bytes, client: Client, *, transport: Transport, begun: Begun | None = None) -> Reply:
+        """Return the answer to *raw*, a whole message of *client*, and what is to be known of it. Never raises.
+
+        *begun* is what `begin` gave for it just now.
+        """
         self.counters.queries += 1
         try:
-            query = wire.parse_query(raw)
+            query = begun.query if begun else wire.parse_query(raw)
         except ProtocolError as error:
             self.counters.malformed += 1
             return Reply(wire.error_reply(raw, error.rcode))
         try:
-            reply = await self._take_steps(query, client)
+            reply = await self._take_steps(query, client, begun)
         except Exception:
             # A bug must not open what the policy closes, nor stop the server: said, counted, refused.
             logger.exception("a query of type %d could not be answered", query.qtype)
@@ -150,7 +160,7 @@ class Pipeline:
             return reply
         return reply._replace(message=wire.fit(query, reply.message, limit=limit))
 
-    async def _take_steps(self, query: Query, client: Client) -> Reply:
+    async def _take_steps(self, query: Query, client: Client, begun: Begun | None = None) -> Reply:
         # First what no policy could allow: zone transfers, other classes, an EDNS that we do not speak.
         if (rcode := refusal(query)) is not None:
             return Reply(wire.reply(query, rcode=rcode))
@@ -167,7 +177,10 @@ class Pipeline:
             if local := local_answer(query.host, query.qtype):
                 return Reply(local_reply(query, local), ready_s=LOCAL_TTL)
         # The one question that this program is about.
-        decision = decide(Request(Stage.QUERY, client, self._clock(), query.host))
+        if begun and begun.decide is decide:
+            decision = begun.decision
+        else:
+            decision = decide(Request(Stage.QUERY, client, self._clock(), query.host))
         match decision.verdict:
             case Allow():
                 reply = await self._let_through(query, decision, is_ours=is_ours)
@@ -229,7 +242,7 @@ class Pipeline:
         ready_s = max(0, min(answer.keep_s - age_s, at_most_s))
         if consultation:
             ready_s = min(ready_s, CONSULTED_S)
-        return Reply(found.for_client(query, age_s=age_s, at_most_s=at_most_s), decision, ready_s)
+        return _new(Reply, (found.for_client(query, age_s=age_s, at_most_s=at_most_s), decision, ready_s))
 
     def _judge_for(self, decision: Decision) -> Callable[[str], Verdict]:
         """Return what says the verdict on another host for the client of *decision*."""

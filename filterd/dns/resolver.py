@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from filterd.dns import wire
 from filterd.dns.answer import Answer, read_answer
 from filterd.dns.cache import WORDS_OF_THE_WORLD, AnswerCache, Kept, Question, is_word_of_the_world
+from filterd.dns.errands import become_task
 from filterd.dns.failures import RecentFailures
 from filterd.dns.stale import is_outage, stale_answer
 from filterd.dns.upstream_spec import UpstreamError
@@ -124,6 +125,7 @@ class Resolver:
             self._refresh(question, qname)
         # While nobody answers, the first question showed it, and the others need not wait to see it too.
         if question in self._asking and self._now() >= self._silent_until:
+            await become_task()
             try:
                 async with asyncio.timeout(self._client_waits_s):
                     answer = await self._join(question)

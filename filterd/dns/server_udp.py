@@ -15,14 +15,19 @@ from typing import Any
 
 from filterd.dns import wire
 from filterd.dns.batches import BATCH, ID_SIZE
+from filterd.dns.beginnings import Begun
 from filterd.dns.callers import Caller, Callers
 from filterd.dns.datagrams import Datagrams, open_datagrams
+from filterd.dns.errands import Errand
 from filterd.dns.fastpath import FastPath
-from filterd.dns.pipeline import Pipeline, Transport
+from filterd.dns.pipeline import Pipeline, Reply, Transport
+from filterd.policy.model import Client
 
 BATCHES = 4  # taken at a time, then the loop's other work
 MAX_UNDER_WAY = 4096  # waiting for an upstream; a bound for memory
 _QR = wire.QR >> 8
+
+_Waiting = tuple[int, bytes, Caller]  # where in the batch, the question without its id, who asks
 
 
 @dataclass(slots=True)
@@ -34,14 +39,6 @@ class UdpCounters:
     refused: int = 0  # not served at that address
 
 
-@dataclass(slots=True)
-class _Late:
-    """What a query is to know that was not answered together with its batch."""
-
-    task: asyncio.Task[bytes | None] | None = None
-    peer: Any = None  # as the socket's `Datagrams` gives it
-
-
 class UdpServer:
     """Answers what comes to *sock*, which is bound."""
 
@@ -51,7 +48,8 @@ class UdpServer:
         self._pipeline = pipeline
         self._callers = callers
         self._fast = fast
-        self._tasks: set[asyncio.Task[bytes | None]] = set()
+        self._under_way: dict[Errand[Reply], Any] = {}  # with their peers, as the socket's `Datagrams` gives them
+        self._idle: asyncio.Future[None] | None = None  # to be told when nothing is under way any more
         self._late: list[tuple[Any, bytes]] = []
 
     async def start(self) -> None:
@@ -65,10 +63,11 @@ class UdpServer:
         if self._sock.fileno() < 0:
             return
         self._loop.remove_reader(self._sock)
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=grace_s)
-            for task in late:
-                task.cancel()
+        if self._under_way:
+            self._idle = self._loop.create_future()
+            await asyncio.wait({self._idle}, timeout=grace_s)
+            for errand in [*self._under_way]:
+                errand.cancel()
         self._flush()
         self._sock.close()
 
@@ -90,69 +89,78 @@ class UdpServer:
         find = self._fast.find
         replies: list[bytes | None] = []
         reply_with = replies.append
-        thought = 0
+        waiting: list[_Waiting] = []
+        limited = 0
         for question, host in zip(questions, hosts, strict=True):
             caller = caller_of(host) or callers.meet(host)
             if caller.left > 0:
                 caller.left -= 1
             elif not callers.admit(caller, now):
-                self.counters.limited += 1
-                thought += 1
+                limited += 1
                 reply_with(None)
                 continue
             reply = find(caller.ready, question, now)
             if reply is None:
-                thought += 1
-                reply = self._think(caller, question, len(replies))
+                waiting.append((len(replies), question, caller))
             reply_with(reply)
-        self.counters.ready += len(replies) - thought
+        self.counters.limited += limited
+        self.counters.ready += len(replies) - limited - len(waiting)
+        if waiting:
+            self._think(waiting, replies)
         return replies
 
-    def _think(self, caller: Caller, question: bytes, at: int) -> bytes | None:
-        """Return the reply without id to *question*, message *at* of the batch, if nobody needs to be waited for."""
-        raw = self._datagrams.message(at)
-        if caller.client is None:
-            self.counters.refused += 1
-            is_query = len(raw) > 2 and not raw[2] & _QR
-            return _without_id(wire.error_reply(raw, wire.REFUSED)) if is_query else None
-        if len(self._tasks) >= MAX_UNDER_WAY:
-            self._pipeline.counters.dropped += 1
-            return None
-        if uses := self._fast.uses_of_ended(caller.ready, question):
-            self._pipeline.note_uses(raw, uses)
-        # Eager: most queries need no upstream and are answered before this returns. A set and no TaskGroup, for
-        # that would want a task of its own for as long as we serve.
-        late = _Late()
-        task = asyncio.Task(self._ask_pipeline(raw, caller, late), loop=self._loop, eager_start=True)
-        if task.done():
-            return _without_id(task.result())
-        late.task, late.peer = task, self._datagrams.peer(at)
-        self._tasks.add(task)
-        return None
+    def _think(self, waiting: Sequence[_Waiting], replies: list[bytes | None]) -> None:
+        """Put the replies to *waiting* into *replies*, as far as nobody needs to be waited for."""
+        served: list[tuple[int, Caller, bytes, Client]] = []
+        for at, question, caller in waiting:
+            raw = self._datagrams.message(at)
+            if caller.client is None:
+                replies[at] = self._refuse(raw)
+            elif len(self._under_way) + len(served) >= MAX_UNDER_WAY:
+                self._pipeline.counters.dropped += 1
+            else:
+                served.append((at, caller, raw, caller.client))
+                if uses := self._fast.uses_of_ended(caller.ready, question):
+                    self._pipeline.note_uses(raw, uses)
+        begun = self._pipeline.begin([(raw, client) for _, _, raw, client in served])
+        for (at, caller, raw, client), beginning in zip(served, begun, strict=True):
+            replies[at] = self._begin_to_answer(at, caller, raw, client, beginning)
 
-    async def _ask_pipeline(self, raw: bytes, caller: Caller, late: _Late) -> bytes | None:
-        assert caller.client is not None  # noqa: S101 (asked before)
+    def _refuse(self, raw: bytes) -> bytes | None:
+        self.counters.refused += 1
+        is_query = len(raw) > 2 and not raw[2] & _QR
+        return _without_id(wire.error_reply(raw, wire.REFUSED)) if is_query else None
+
+    def _begin_to_answer(
+        self, at: int, caller: Caller, raw: bytes, client: Client, begun: Begun | None
+    ) -> bytes | None:
         generation = self._fast.generation
-        try:
-            reply = await self._pipeline.reply(raw, caller.client, transport=Transport.UDP)
-        finally:
-            if late.task is not None:
-                self._tasks.discard(late.task)
-        if late.task is None:
-            self._fast.put(raw, reply, profile=caller.profile, generation=generation)
-        elif reply.message is not None:
-            # It becomes ready when it is asked for again, from the cache: most names are asked for once.
-            self._send_late(late.peer, reply.message)
-        return reply.message
+        work = self._pipeline.reply(raw, client, transport=Transport.UDP, begun=begun)
+        errand = Errand(work, self._send_late)
+        # Most queries need no upstream and are answered before this returns.
+        if not errand.begin():
+            self._under_way[errand] = self._datagrams.peer(at)
+            return None
+        if errand.result is None:
+            return None
+        self._fast.put(raw, errand.result, profile=caller.profile, generation=generation)
+        return _without_id(errand.result.message)
 
-    def _send_late(self, peer: Any, reply: bytes) -> None:
-        """Send *reply* with others of this turn of the loop."""
-        if not self._late:
-            self._loop.call_soon(self._flush)
-        self._late.append((peer, reply))
+    def _send_late(self, errand: Errand[Reply]) -> None:
+        """Send the reply of *errand* with others of this turn of the loop."""
+        # It becomes ready when it is asked for again, from the cache: most names are asked for once.
+        peer, reply = self._under_way.pop(errand), errand.result
+        if reply is not None and reply.message is not None:
+            if not self._late:
+                self._loop.call_soon(self._flush)
+            self._late.append((peer, reply.message))
+        if self._idle and not self._under_way and not self._idle.done():
+            self._idle.set_result(None)
 
     def _flush(self) -> None:
         replies, self._late = self._late, []
+        if self._sock.fileno() < 0:
+            return  # what came in the last moment, after `stop`
         self._pipeline.counters.dropped += self._datagrams.send_late(replies)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from filterd.dns import wire
 from filterd.dns.blocking import NO_REACHABLE_AUTHORITY
+from filterd.dns.errands import become_task
 from filterd.dns.upstream_member import Member, Upstream, UpstreamReport
 from filterd.dns.upstream_spec import UpstreamError
 from filterd.dns.upstream_strategy import Strategy, late_after_s, order, race
@@ -93,6 +94,7 @@ class UpstreamGroup:
         until: float,
     ) -> bytes:
         """Ask the others, then all of them again, until one answers; the first of *members* was asked."""
+        await become_task()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(until - self._now()):
                 for member in [*members[1:], *itertools.chain.from_iterable([members] * (ROUNDS - 1))]:

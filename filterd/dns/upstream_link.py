@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, cast
 
 from filterd.dns.blocking import NO_REACHABLE_AUTHORITY
+from filterd.dns.errands import become_task
 from filterd.dns.upstream_spec import UpstreamError, UpstreamSpec
 from filterd.dns.upstream_tls import ClientContext
 
@@ -135,6 +136,7 @@ class Link:
         Raises:
             UpstreamError: none came in time.
         """
+        await become_task()
         try:
             async with asyncio.timeout(self._attempt_s), self._slots:
                 return await self._ask(question)

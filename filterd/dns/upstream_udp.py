@@ -18,6 +18,7 @@ from typing import NamedTuple
 from filterd.dns import wire
 from filterd.dns.answer import is_answer_to, is_truncated
 from filterd.dns.blocking import NO_REACHABLE_AUTHORITY
+from filterd.dns.errands import Word
 from filterd.dns.upstream_link import Link
 from filterd.dns.upstream_spec import UpstreamError, UpstreamSpec
 
@@ -34,11 +35,12 @@ _ID_SIZE = 2
 _DRAW_SIZE, _DRAWS = _ID_SIZE + 1, 256
 _OPT_SIZE = len(wire.opt_record(do=False))
 _BY_TCP = b""
+_new = tuple.__new__  # what _Asked() comes to, without its Python in between
 
 
 class _Asked(NamedTuple):
     packet: bytes
-    answer: asyncio.Future[bytes]
+    answer: Word[bytes]
     sent_at: float
 
 
@@ -71,6 +73,7 @@ class UdpUpstream:
         self._random = b""
         self._drawn = 0
         self._tick: asyncio.TimerHandle | None = None
+        self._answers: list[tuple[Word[bytes], bytes]] = []  # read and not yet told
 
     async def ask(self, question: bytes) -> bytes:
         """Return the answer to *question*, which `wire.make_question` made.
@@ -116,7 +119,7 @@ class UdpUpstream:
         while number in port.waiting:
             number = self._draw()[:_ID_SIZE]
         packet = number + question[_ID_SIZE:]
-        asked = _Asked(packet, asyncio.Future(loop=loop), now)
+        asked = _new(_Asked, (packet, Word(), now))
         try:
             port.sock.send(packet)
         except OSError as error:
@@ -162,6 +165,13 @@ class UdpUpstream:
         raise failure
 
     def _read(self, port: _Port) -> None:
+        self._receive(port)
+        # Only now: who is told goes on at once, and may ask again.
+        answers, self._answers = self._answers, []
+        for waiting, answer in answers:
+            waiting.say(answer)
+
+    def _receive(self, port: _Port) -> None:
         for _ in range(_READ_AT_ONCE):
             try:
                 message = port.sock.recv(_MAX_DATAGRAM)
@@ -185,15 +195,12 @@ class UdpUpstream:
         if asked and answer is not None:
             self._answered_at = max(self._answered_at, asked.sent_at)
             del port.waiting[number]
-            if not asked.answer.done():
-                asked.answer.set_result(answer)
+            self._answers.append((asked.answer, answer))
             return
         port.strange += 1
         if port.strange > MAX_STRANGE:
             # Somebody guesses. TCP cannot be guessed into.
-            for asked in port.waiting.values():
-                if not asked.answer.done():
-                    asked.answer.set_result(_BY_TCP)
+            self._answers += [(asked.answer, _BY_TCP) for asked in port.waiting.values()]
             port.waiting.clear()
             port.retire_at = 0.0
 
@@ -216,8 +223,7 @@ class UdpUpstream:
             asked = port.waiting.pop(number)
             if asked.sent_at > self._answered_at:  # not one slow name: nothing asked since was answered either
                 self._next_address(port.address_at)
-            if not asked.answer.done():
-                asked.answer.set_exception(UpstreamError("no answer in time", ede=NO_REACHABLE_AUTHORITY))
+            _fail(asked, UpstreamError("no answer in time", ede=NO_REACHABLE_AUTHORITY))
         if not port.waiting and port in self._retired:
             self._retired.discard(port)
             self._close(port)
@@ -262,14 +268,18 @@ class UdpUpstream:
 
     def _fail_all(self, port: _Port, error: Exception) -> None:
         for asked in port.waiting.values():
-            if not asked.answer.done():
-                asked.answer.set_exception(error)
+            _fail(asked, error)
         port.waiting.clear()
 
     def _close(self, port: _Port) -> None:
         if port.sock.fileno() >= 0:
             asyncio.get_running_loop().remove_reader(port.sock)
             port.sock.close()
+
+
+def _fail(asked: _Asked, error: Exception) -> None:
+    # Soon, and not in the middle of what is being done to the ports: who is told goes on at once, and may ask again.
+    asyncio.get_running_loop().call_soon(asked.answer.fail, error)
 
 
 def _connect(address: str, port: int) -> socket.socket:

@@ -503,3 +503,56 @@ def test_upstreams_answers_are_kept_where_they_are_told_to_be() -> None:
         run(pipeline.answer(question("www.example"), CLIENT, transport=Transport.UDP))
 
     assert len(zone.asked) == 2
+
+
+BEGINNINGS = [
+    question("www.example"),
+    question("WWW.Example", "AAAA"),
+    question("bad.example"),
+    question("alias.example"),
+    question("localhost"),
+    question("."),
+    question("a.1"),
+    question("www.example", "AXFR"),
+    question("www.example", "ANY"),
+    question("www.example")[:20],
+    b"",
+    bytes(12),
+]
+
+
+@pytest.mark.parametrize("raw", BEGINNINGS)
+def test_what_is_read_and_judged_together_is_answered_as_what_comes_alone(raw: bytes) -> None:
+    alone, together = Edge(blocking("bad.example")), Edge(blocking("bad.example"))
+    expected = alone.reply(raw)
+
+    *_, begun = together.pipeline.begin([(message, CLIENT) for message in (*BEGINNINGS, raw)])
+    reply = run(together.pipeline.reply(raw, CLIENT, transport=Transport.UDP, begun=begun))
+
+    assert reply == expected
+    assert together.observed == alone.observed
+    assert together.pipeline.counters == alone.pipeline.counters
+
+
+def test_a_beginning_under_an_older_policy_counts_for_nothing() -> None:
+    edge, raw = Edge(), question("www.example")
+
+    [begun] = edge.pipeline.begin([(raw, CLIENT)])
+    edge.pipeline.swap(blocking("www.example"))
+    reply = run(edge.pipeline.reply(raw, CLIENT, transport=Transport.UDP, begun=begun))
+
+    assert begun is not None
+    assert answers(reply.message) == [("www.example.", "A", "0.0.0.0")]
+
+
+def test_a_bug_is_met_again_where_it_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    def decide(_request: Request) -> Decision:
+        raise RuntimeError("a bug")
+
+    edge, raw = Edge(decide), question("www.example")
+    [begun] = edge.pipeline.begin([(raw, CLIENT)])
+    reply = run(edge.pipeline.reply(raw, CLIENT, transport=Transport.UDP, begun=begun))
+
+    assert read(reply.message).header.rcode == wire.SERVFAIL
+    assert edge.pipeline.counters.errors == 1
+    assert "a bug" in caplog.text
