@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -30,6 +33,7 @@ from tests.e2e.support import (
     make_query,
     wait_until,
 )
+from tests.filterd.dns.authority import make_authority
 
 pytestmark = pytest.mark.xdist_group("daemon")  # each starts four processes: not all at once on two cores
 
@@ -268,6 +272,75 @@ def test_a_role_that_dies_while_the_configuration_is_wrong_comes_back(daemon: Da
     wait_until(lambda: not daemon.status()["problems"], within_s=5, what="the problem is gone with its cause")
 
     assert back
+
+
+def test_a_change_while_a_role_restarts_is_in_force_soon(tmp_path: Path, upstream: Upstream) -> None:
+    with Daemon(tmp_path, upstream=upstream.port) as running:
+        text = running.config.read_text()
+        for turn, name in enumerate(["a.example", "b.example", "c.example"]):
+            os.kill(running.role("dns")["pid"], signal.SIGKILL)
+            time.sleep(0.25 * turn)  # what is under way in the restart then differs
+            running.config.write_text(f'{text}[profiles.child]\ndeny = ["{name}"]\n')
+            changed = time.monotonic()
+            wait_until(lambda name=name: _is_blocked_soon(running.dns, name), within_s=10, what=f"{name} is blocked")  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+            took = time.monotonic() - changed
+
+            assert took < 3.0, f"{name}: {took:.1f} s"
+
+
+def test_a_change_while_the_daemon_starts_is_in_force_soon(tmp_path: Path, upstream: Upstream) -> None:
+    daemon = Daemon(tmp_path, upstream=upstream.port)
+
+    def edit() -> None:
+        wait_until((daemon.runtime / "filterd.toml").exists, within_s=60, what="the configuration was read")
+        daemon.config.write_text(daemon.config.read_text() + '[profiles.child]\ndeny = ["a.example"]\n')
+
+    editing = threading.Thread(target=edit)
+    editing.start()
+    with daemon as running:
+        editing.join()
+
+        wait_until(lambda: is_blocked(running.dns, "a.example"), within_s=5, what="the change is in force")
+
+
+def _is_blocked_soon(port: int, name: str) -> bool:
+    with contextlib.suppress(OSError):
+        return ask(port, name, timeout_s=0.5)[1].endswith(b"\0\x04\0\0\0\0")
+    return False
+
+
+def test_plain_dns_is_served_where_a_certificate_is_gone(tmp_path: Path, upstream: Upstream) -> None:
+    ours = make_authority(tmp_path)
+    lost = tmp_path / "lost.pem"
+    config = f'[dot]\nlisten = "127.0.0.1:0"\ncertificate = "{ours.certificate}"\nkey = "{ours.key}"\n'
+    with Daemon(tmp_path, config, upstream=upstream.port) as running:
+        ours.certificate.rename(lost)
+        os.kill(running.role("dns")["pid"], signal.SIGKILL)
+        answered = wait_until(lambda: _is_blocked_soon(running.dns, "bet365.com"), within_s=10, what="dns is back")
+        problems = wait_until(
+            lambda: [p for p in running.status()["problems"] if "cert.pem" in p], within_s=5, what="it is told"
+        )
+        lost.rename(ours.certificate)
+        running.hang_up()
+        wait_until(lambda: not running.status()["problems"], within_s=5, what="the problem is gone with its cause")
+        port = int(re.findall(r"^  dot +127\.0\.0\.1:(\d+)", running.output(), re.MULTILINE)[0])
+        tls = ssl.create_default_context(cafile=str(ours.ca_file))
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as plain:
+            tls.wrap_socket(plain, server_hostname="dns.example").close()
+
+    assert answered
+    assert problems[0].startswith("dns: dot: not served: ")
+
+
+def test_start_and_stop_are_on_record(tmp_path: Path, upstream: Upstream) -> None:
+    with Daemon(tmp_path, upstream=upstream.port) as running:
+        pass
+    lines = (running.state / "audit" / "audit.jsonl").read_text().splitlines()
+
+    assert [(entry["what"], entry["who"]) for entry in map(json.loads, lines)] == [
+        ("started", "daemon"),
+        ("stopped", "daemon"),
+    ]
 
 
 def test_a_second_start_says_so_in_one_line(daemon: Daemon, tmp_path: Path) -> None:

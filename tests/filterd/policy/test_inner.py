@@ -120,6 +120,7 @@ def test_a_name_is_read_back_from_googles_spelling(parts: list[str]) -> None:
        st.lists(labels, min_size=1, max_size=3),
        st.from_regex(r"[a-zA-Z0-9/?&=%#._ -]{0,30}", fullmatch=True))  # fmt: skip
 def test_an_escaped_address_is_found_whole(outer: str, parts: list[str], path: str) -> None:
+    path = path.replace(" ", "%20")  # at the end of an address a space would be left out, and is none of it
     inner = split_target(f"https://{'.'.join((*parts, 'com'))}/{path}".strip())
     target = split_target(outer.format(quote(inner.url or "", safe="")))
 
