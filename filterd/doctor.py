@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import enum
 import grp
 import ipaddress
@@ -20,7 +19,7 @@ from filterd.assembly import Assembly
 from filterd.commands.common import find_runtime, load
 from filterd.control.audit import AuditLog
 from filterd.control.auth import Auth
-from filterd.control.client import Daemon, DaemonUnreachable, Refused
+from filterd.control.client import Daemon, Refused
 from filterd.control.messages import Status
 from filterd.policy.model import AgeBand
 from filterd.settings import Settings
@@ -74,12 +73,19 @@ def examine(config: Path | None, *, resolv_conf: Path = Path("/etc/resolv.conf")
             en=f"The configuration cannot be used: {error}", do_es="Corrija esa línea; rige lo anterior.",
             do_en="Mend that line; until then what was in force stays so.",
         )  # fmt: skip
-        return [wrong, *_running(Scene(config))]
-    scene = Scene(path, settings, assembly, resolv_conf=resolv_conf)
-    daemon = Daemon(find_runtime(config))
-    with contextlib.suppress(DaemonUnreachable, Refused):
-        scene = Scene(path, settings, assembly, daemon.status(), daemon.me().password_set, resolv_conf)
+        scene = Scene(config, None, None, *_ask_daemon(config))
+        return [wrong, *(finding for check in _OF_THE_DAEMON for finding in check(scene))]
+    scene = Scene(path, settings, assembly, *_ask_daemon(config), resolv_conf)
     return [finding for check in _CHECKS for finding in check(scene)]
+
+
+def _ask_daemon(config: Path | None) -> tuple[Status | None, bool | None]:
+    """Return the status of the running daemon and whether there is a password; ``None`` where it does not answer."""
+    try:
+        daemon = Daemon(find_runtime(config))
+        return daemon.status(), daemon.me().password_set
+    except (OSError, Refused):  # no daemon, or a configuration that this account may not read
+        return None, None
 
 
 def _configuration(scene: Scene) -> Iterator[Finding]:
@@ -128,10 +134,20 @@ def _protection(scene: Scene) -> Iterator[Finding]:
 
 
 def _password(scene: Scene) -> Iterator[Finding]:
-    known = scene.password_set
-    if known is None and scene.assembly is not None:
-        known = Auth(scene.assembly.state / "control" / "auth.json").is_set
-    if known:
+    known, problem = scene.password_set, ""
+    if scene.assembly is not None:
+        auth = Auth(scene.assembly.state / "control" / "auth.json")
+        known, problem = auth.is_set if known is None else known, auth.problem
+    if known is None:
+        return
+    if "damaged" in problem:
+        yield Finding(
+            id="password", level=Level.PROBLEM, es=f"El archivo de la contraseña está dañado: {problem}",
+            en=f"The file of the password is damaged: {problem}",
+            do_es="Ponga otra: sudo filterd password recover --as-administrator",
+            do_en="Set another: sudo filterd password recover --as-administrator",
+        )  # fmt: skip
+    elif known:
         yield Finding(id="password", level=Level.OK, es="Hay una contraseña.", en="There is a password.")
     else:
         yield Finding(
@@ -267,6 +283,10 @@ def _ways_around(scene: Scene) -> Iterator[Finding]:
 
 _CHECKS: Sequence[Callable[[Scene], Iterator[Finding]]] = (
     _configuration, _running, _protection, _password, _audit, _names, _resolver, _upstreams, _lists, _ways_around,
+)  # fmt: skip
+# What can be told without a configuration that can be read.
+_OF_THE_DAEMON: Sequence[Callable[[Scene], Iterator[Finding]]] = (
+    _running, _protection, _password, _upstreams, _lists,
 )  # fmt: skip
 _STATES = {"off": "desactivada", "paused": "en pausa"}
 

@@ -57,7 +57,7 @@ class ActivityStore:
         self._max_events = max_events
         self._words: dict[str, int] = {}
         self._kept = 0
-        self.problem = ""
+        self.problem = self._begun_anew = ""
         self.lost = 0
         self._connection = self._open()
 
@@ -73,6 +73,9 @@ class ActivityStore:
             return
         if not self._guarded(lambda db: self._insert(db, [(e, counts[key]) for key, e in merged.items()])):
             self.lost += sum(counts.values())
+        elif self.problem != self._begun_anew:
+            logger.info("%s: activity is kept again", self._path)
+            self.problem = self._begun_anew  # what was lost once stays told; what is over is not
 
     def search(self, wanted: Search) -> list[Found]:
         """Return the latest events that *wanted* describes, the latest first."""
@@ -194,7 +197,7 @@ class ActivityStore:
             except (OSError, sqlite3.Error) as again:
                 self._tell(again)
                 return None
-            self.problem = f"{self._path}: was damaged and begins anew; the old one is {aside.name}"
+            self.problem = self._begun_anew = f"{self._path}: was damaged and begins anew; the old one is {aside.name}"
             logger.warning("%s", self.problem)
             return connection
         except OSError as error:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -58,6 +58,9 @@ async def _call(request: Request, decoder: Any, is_adult: Callable[[str, Peer], 
         raise ApiError(403, "nobody knows who asks: come by the socket")
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     token = token.strip() if scheme.lower() == "bearer" else ""
+    length = request.headers.get("content-length", "")
+    if len(length) > len(str(MAX_BODY)) or (length.isdigit() and int(length) > MAX_BODY):
+        raise _too_large()  # by its own word: nothing of it is waited for
     body = None
     if decoder is not None:
         try:
@@ -71,11 +74,18 @@ async def _call(request: Request, decoder: Any, is_adult: Callable[[str, Peer], 
 
 async def _read(request: Request) -> bytes:
     read = bytearray()
-    async for part in request.stream():
-        read += part
-        if len(read) > MAX_BODY:
-            raise ApiError(413, f"more than {MAX_BODY >> 20} MB")
+    try:
+        async for part in request.stream():
+            read += part
+            if len(read) > MAX_BODY:
+                raise _too_large()
+    except ClientDisconnect as error:
+        raise ApiError(400, "the rest of the body did not come") from error
     return bytes(read)
+
+
+def _too_large() -> ApiError:
+    return ApiError(413, f"more than {MAX_BODY >> 20} MB")
 
 
 async def _not_ours(_: Request, error: Exception) -> Response:

@@ -92,7 +92,7 @@ class AuditLog:
             return [f"{self._path}: cannot be read: {error.strerror}"]
 
     def _verify(self) -> list[str]:
-        at, problems = Head(), []
+        at, problems = Head(), self._head_problems()
         head = self._read_head()
         matched = head.count == 0
         for entry in self.entries():
@@ -103,7 +103,9 @@ class AuditLog:
             matched = matched or at == head
         if self._has_more_lines_than(at.count):
             problems.append(f"{self._path}: line {at.count + 1} cannot be read")
-        if head.count == 0 and at.count > 1:  # a crash may leave the first entry without a head, and no other
+        if (
+            head.count == 0 and at.count > 1 and not problems
+        ):  # a crash may leave the first entry without a head, and no other
             problems.append(f"{self._head_path}: is missing, so that nobody can say whether the end was cut off")
         if not matched:
             problems.append(
@@ -129,6 +131,8 @@ class AuditLog:
 
     def _write_head(self, head: Head) -> None:
         self._head_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self._head_is_damaged():
+            self._head_path.replace(self._broken_head_path)
         temporary = self._head_path.with_name(f".{self._head_path.name}.new")
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "wb") as file:
@@ -137,10 +141,32 @@ class AuditLog:
             os.fsync(file.fileno())
         temporary.replace(self._head_path)
 
+    @property
+    def _broken_head_path(self) -> Path:
+        return self._head_path.with_name(f"{self._head_path.name}.broken")
+
+    def _head_problems(self) -> list[str]:
+        """Return what is wrong with the head; that it once was stays told for as long as the damaged one lies there."""
+        told = "so that nobody can say whether the end of the log was cut off"
+        if self._head_is_damaged():
+            return [f"{self._head_path}: damaged, {told}"]
+        if self._broken_head_path.exists():
+            return [f"{self._head_path}: was damaged, {told} then; it is kept as {self._broken_head_path.name}"]
+        return []
+
+    def _head_is_damaged(self) -> bool:
+        try:
+            msgspec.json.decode(self._head_path.read_bytes(), type=Head)
+        except FileNotFoundError:
+            return False
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return True
+        return False
+
     def _read_head(self) -> Head:
         try:
             return msgspec.json.decode(self._head_path.read_bytes(), type=Head)
-        except (FileNotFoundError, msgspec.DecodeError):
+        except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):  # `_head_problems` tells of the damage
             return Head()
 
     def _find_end(self) -> Head:

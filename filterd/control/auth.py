@@ -57,6 +57,15 @@ class Auth:
             return True
 
     @property
+    def problem(self) -> str:
+        """Why the secrets cannot be read, in one line; empty where they can, or where there are none yet."""
+        try:
+            self._read()
+        except AuthError as error:
+            return str(error.strerror)
+        return ""
+
+    @property
     def has_totp(self) -> bool:
         """Whether one-time codes are set up."""
         return bool(self._read_or_renew(by="anybody").totp)
@@ -130,7 +139,7 @@ class Auth:
         except OSError as error:
             raise AuthError(error.errno, f"{self._path}: cannot be read: {error.strerror}") from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            way = "as an administrator, set a new password: filterd password recover"
+            way = "as an administrator, set a new password: filterd password recover --as-administrator"
             raise AuthError(5, f"{self._path}: damaged; {way}") from error
 
     def _read_or_renew(self, *, by: str) -> Secrets:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from filterd.control.calls import ApiError, Call
-from filterd.control.desk import Desk, host_of
+from filterd.control.desk import Desk, host_of, site_of
 from filterd.control.messages import (
     AddException,
     Difference,
@@ -55,7 +55,8 @@ class Changes(Desk):
         """Put domains on the white or black list of a profile, and say which have no effect, and why."""
         body: AddException = call.body
         profile = self.profile(body.profile)
-        domains = [host_of(domain) for domain in body.domains]
+        named = site_of if body.to == "allow" else host_of
+        domains = [named(domain) for domain in body.domains]
         text = self._with_exceptions(profile, add=domains, to=body.to)
         detail = {"profile": profile, "domains": " ".join(domains)}
         before = {domain: self.house().judge(domain, profile) for domain in domains}

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import http.client
+import math
 import socket
+import struct
 import urllib.parse
 from pathlib import Path
 from typing import Any
@@ -33,10 +35,15 @@ from filterd.control.messages import (
 )
 
 _MAX_ANSWER = 64 << 20
+_BUSY = "the daemon is busy; try again"
 
 
 class DaemonUnreachable(ConnectionError):
     """No daemon answers on the control socket."""
+
+
+class DaemonNotRunning(DaemonUnreachable):
+    """Nobody listens there: what it keeps may be changed without it."""
 
 
 class Refused(Exception):
@@ -58,11 +65,14 @@ class _UnixConnection(http.client.HTTPConnection):
     def __init__(self, path: Path, timeout_s: float) -> None:
         super().__init__("filterd", timeout=timeout_s)
         self._path = path
+        self._wait_s = timeout_s
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
+        # Blocking: it waits in line where many come at once, where a socket with a timeout of Python's would not.
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", math.ceil(self._wait_s), 0))
         self.sock.connect(str(self._path))
+        self.sock.settimeout(self.timeout)
 
 
 class Daemon:
@@ -100,6 +110,10 @@ class Daemon:
         """Set a new password."""
         body = ChangePassword(new=new, old=old, recovery_code=recovery_code)
         return self._send("PUT", "/v1/password", body, RecoveryCode)
+
+    def acknowledge_reset(self) -> Done:
+        """Say that the adult has seen that an administrator set the password anew."""
+        return self._send("POST", "/v1/password/seen", None, Done)
 
     def protect(self, body: SetProtection) -> Done:
         """Turn protection on or off, or pause it."""
@@ -141,9 +155,12 @@ class Daemon:
             raw = answer.read(_MAX_ANSWER)
             if answer.status < http.client.BAD_REQUEST:
                 return msgspec.json.decode(raw, type=kind)
-            problem = msgspec.json.decode(raw, type=Problem)
+            busy = answer.status == http.client.SERVICE_UNAVAILABLE
+            problem = Problem(error=_BUSY) if busy else msgspec.json.decode(raw, type=Problem)
+        except (ConnectionResetError, BrokenPipeError, BlockingIOError) as error:  # RemoteDisconnected too
+            raise DaemonUnreachable(_BUSY) from error
         except (FileNotFoundError, ConnectionRefusedError) as error:
-            raise DaemonUnreachable(f"filterd is not running ({self._path}); start it with: filterd run") from error
+            raise DaemonNotRunning(f"filterd is not running ({self._path}); start it with: filterd run") from error
         except (OSError, http.client.HTTPException, ValueError) as error:
             message = f"{self._path}: no usable answer ({error}); is this daemon of another version?"
             raise DaemonUnreachable(message) from error

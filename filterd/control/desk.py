@@ -11,6 +11,7 @@ from typing import Protocol
 
 from filterd.control.audit import AuditError, AuditLog
 from filterd.control.calls import ApiError, Call
+from filterd.lists.suffixes import load_public_suffixes
 from filterd.policy.domains import InvalidHost, normalise_host
 from filterd.policy.model import Verdict
 from filterd.policy.profile import Profile
@@ -92,3 +93,16 @@ def host_of(text: str) -> str:
         return normalise_host(text)
     except InvalidHost as error:
         raise ApiError(422, str(error)) from error
+
+
+def site_of(text: str) -> str:
+    """Return the host that *text* names and that may be opened with all that is below it.
+
+    Raises:
+        ApiError: it names none, or a public suffix: all that anybody may register is nobody's to open.
+    """
+    host = host_of(text)
+    suffixes = load_public_suffixes()
+    if suffixes.is_suffix(host) and ("." in host or host in suffixes.registries):
+        raise ApiError(422, f"{host}: anybody may register a name below it; name the site itself")
+    return host

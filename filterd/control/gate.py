@@ -124,9 +124,10 @@ class Gate:
         if not self._auth.is_set:
             raise ApiError(409, "there is no password yet; set one with: filterd password set")
         if body.recovery_code:
-            # Not delayed: it has 125 bits, and the adult whom a child locked out comes in by it.
+            # A wait of its own: wrong passwords must not keep the adult from coming in by the code.
             right = lambda: self._auth.check_recovery(body.recovery_code)  # noqa: E731 (two lines, one meaning)
-            await self._check(call.peer, right, what="recovery code", delayed=False)
+            await self._check(call.peer, right, what="recovery code", key=f"recovery {call.peer.key}")
+            self._delays.succeeded(call.peer.key)
         elif body.old:
             await self._check(call.peer, lambda: self._auth.check_password(body.old), what="password")
         elif call.peer.uid == ROOT:
@@ -173,10 +174,11 @@ class Gate:
         self._ask(self._auth.remove_totp)
         return Done()
 
-    async def _check(self, peer: Peer | _Client, check: Callable[[], bool], *, what: str, delayed: bool = True) -> None:
-        delayed = delayed and not (isinstance(peer, Peer) and peer.uid == ROOT)
+    async def _check(self, peer: Peer | _Client, check: Callable[[], bool], *, what: str, key: str = "") -> None:
+        key = key or peer.key
+        delayed = not (isinstance(peer, Peer) and peer.uid == ROOT)
         async with self._checks(peer):
-            wait_s = self._delays.wait_s(peer.key) if delayed else 0.0
+            wait_s = self._delays.wait_s(key) if delayed else 0.0
             if wait_s:
                 raise ApiError(429, f"too many wrong tries: wait {wait_s:.0f} seconds", wait_s=wait_s)
             try:
@@ -185,10 +187,10 @@ class Gate:
             except AuthError as error:
                 raise ApiError(500, str(error.strerror)) from error
             if not right:
-                wait_s = self._delays.failed(peer.key) if delayed else 0.0
+                wait_s = self._delays.failed(key) if delayed else 0.0
                 self._record("password-failed", peer, what=what)
                 raise ApiError(403, f"wrong {what}", wait_s=wait_s)
-            self._delays.succeeded(peer.key)
+            self._delays.succeeded(key)
 
     @contextlib.asynccontextmanager
     async def _checks(self, peer: Peer | _Client) -> AsyncIterator[None]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from filterd.control.calls import ApiError, Call
-from filterd.control.desk import Desk, host_of
+from filterd.control.desk import Desk, host_of, site_of
 from filterd.control.messages import Done, PermissionState, Permit, SetProtection
 from filterd.control.private_file import write_private
 from filterd.standing import MAX_PERMISSIONS, Given, Standing, encode_standing, read_standing
@@ -23,6 +23,8 @@ class Permissions(Desk):
         """Turn protection on or off, or pause it."""
         body: SetProtection = call.body
         now, standing = self.clock(), self._standing()
+        if body.minutes is not None and body.state != "paused":
+            raise ApiError(422, "minutes go with a pause alone")
         if body.state == "on":
             if not self.house().settings.control.tighten_without_password:
                 call.need_adult()
@@ -49,7 +51,7 @@ class Permissions(Desk):
             raise ApiError(422, "say for how many minutes, or until tomorrow")
         return self.give(
             call,
-            host=body.host,
+            host=site_of(body.host),
             profile=body.profile,
             minutes=body.minutes,
             for_closed_hours=body.for_closed_hours,

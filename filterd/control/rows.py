@@ -96,6 +96,7 @@ def _reading(parts: Parts) -> Sequence[Endpoint]:
         own, asked = parts.profile_of(call), call.query.get("profile", "")
         if asked and asked != own:
             call.need_adult()
+            parts.changes.profile(asked)
         if not call.query.get("name"):
             raise ApiError(422, "say which host or URL: ?name=")
         return Judged(verdict=parts.judge(call.query["name"], asked or own))

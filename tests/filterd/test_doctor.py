@@ -20,6 +20,10 @@ from filterd.control.audit import AuditLog
 from filterd.control.auth import Auth
 from filterd.control.messages import ListStatus, RoleStatus, Status, UpstreamStatus
 from filterd.doctor import Finding, Level, Scene, examine
+from tests.filterd.commands.conftest import control, runtime, served, serving
+from tests.filterd.control.fakes import Control
+
+__all__ = ["control", "runtime", "served", "serving"]
 
 
 @pytest.fixture
@@ -66,6 +70,28 @@ def test_a_wrong_configuration_is_named_and_the_rest_looked_at(config: Path) -> 
     assert "did you mean 'dns'" in wrong.en
     assert wrong.do_es
     assert levels(found(config, "daemon")) == [Level.PROBLEM]
+
+
+def test_with_a_wrong_configuration_the_running_daemon_is_asked_all_the_same(served: Path, control: Control) -> None:
+    control.set_password()
+    served.write_text(served.read_text() + "[dsn]\n")
+    findings = {finding.id: finding for finding in examine(served)}
+
+    assert findings["configuration"].level is Level.PROBLEM
+    assert "Running since" in findings["daemon"].en
+    assert findings["protection"].level is Level.OK
+    assert findings["password"].level is Level.OK
+
+
+def test_a_damaged_password_file_is_no_password(config: Path, tmp_path: Path) -> None:
+    Auth(tmp_path / "state" / "control" / "auth.json").set_password("mandioca con queso")
+    (tmp_path / "state" / "control" / "auth.json").write_text("{")
+
+    for known in (None, True):
+        (finding,) = doctor._password(scene(config, password_set=known))
+        assert finding.level is Level.PROBLEM
+        assert "damaged" in finding.en
+        assert "--as-administrator" in finding.do_es
 
 
 def test_without_a_daemon_the_way_to_start_it_is_told(config: Path) -> None:

@@ -206,6 +206,7 @@ assert store.lost > 0 and "not kept" in store.problem, store.problem
 assert store.search(Search(text="before"))
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 store.add([Event("block", "child", "after.example", 1.0, "query")])
+assert store.problem == "", store.problem
 assert store.search(Search(text="after")), store.problem
 """
 

@@ -5,13 +5,26 @@ from __future__ import annotations
 
 import os
 import re
+import socket
+import threading
 from pathlib import Path
 
 import pytest
 
+from filterd.control.audit import AuditLog
 from filterd.control.auth import Auth
 from tests.filterd.commands.conftest import Run
 from tests.filterd.control.fakes import PASSWORD, Control
+
+
+def log_of(config: Path) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return what was recorded with the state of *config*, and what is wrong with the log."""
+    state = re.search(r'state = "(.*)"', config.read_text())
+    assert state
+    folder = Path(state[1])
+    log = AuditLog(folder / "audit" / "audit.jsonl", folder / "control" / "audit-head.json")
+    return [(entry.what, entry.detail["daemon"]) for entry in log.entries()], log.verify()
+
 
 CODE = re.compile(r"(?:[A-Z2-9]{5}-){4}[A-Z2-9]{5}")
 
@@ -66,6 +79,8 @@ def test_it_can_be_set_before_the_daemon_starts(run: Run, config: Path, tmp_path
         == 0
     )
     assert auth.check_password("nueva clave")
+    what = [(event, "not running") for event in ("password-set", "password-failed", "password-changed")]
+    assert log_of(config) == (what, [])
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may")
@@ -79,6 +94,7 @@ def test_root_sets_it_anew_and_leaves_a_trace(run: Run, config: Path) -> None:
 
     assert out.status == 0
     assert Auth(Path(state[1]) / "control" / "auth.json").reset_by == "uid 0 (root)"
+    assert log_of(config) == ([("password-set", "not running"), ("password-reset", "not running")], [])
 
 
 def test_a_change_needs_the_daemon(run: Run, config: Path) -> None:
@@ -93,3 +109,45 @@ def test_a_short_one_is_refused_in_one_line(run: Run, config: Path) -> None:
 
     assert out.status == 1
     assert "fewer than 4" in out.err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may")
+def test_without_a_password_there_is_nothing_to_set_anew(run: Run, config: Path) -> None:
+    out = run(
+        "password", "recover", "--as-administrator", "--password-stdin", "--config", str(config), stdin="nueva clave"
+    )
+
+    assert out.status == 1
+    assert "no password yet" in out.err
+    assert log_of(config) == ([], [])
+
+
+@pytest.mark.parametrize("words", [("set",), ("recover", "--as-administrator")])
+def test_beside_a_daemon_that_does_not_answer_nothing_is_written(
+    run: Run, config: Path, runtime: Path, words: tuple[str, ...]
+) -> None:
+    config.write_text(re.sub(r"runtime = .*", f'runtime = "{runtime}"', config.read_text()))
+    with socket.socket(socket.AF_UNIX) as busy:
+        busy.bind(str(runtime / "control.sock"))
+        busy.listen()
+
+        def turn_away() -> None:
+            busy.accept()[0].close()
+
+        thread = threading.Thread(target=turn_away)
+        thread.start()
+        out = run("password", *words, "--password-stdin", "--config", str(config), stdin="nueva clave\n")
+        thread.join(5)
+
+    assert out.status == 1
+    assert "busy" in out.err
+    assert log_of(config) == ([], [])
+
+
+def test_a_reset_is_told_until_the_adult_has_seen_it(run: Run, control: Control, served: Path) -> None:
+    control.auth.set_password(PASSWORD, reset_by="uid 0 (root)")
+    out = run("password", "seen", "--password-stdin", "--config", str(served), stdin=PASSWORD + "\n")
+
+    assert out.status == 0
+    assert control.auth.reset_by == ""
+    assert "reset-acknowledged" in control.recorded

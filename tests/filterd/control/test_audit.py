@@ -154,3 +154,21 @@ def test_a_missing_head_is_said(tmp_path: Path) -> None:
     (tmp_path / "head" / "audit-head.json").unlink()
 
     assert any("is missing" in problem for problem in open_log(tmp_path).verify())
+
+
+@pytest.mark.parametrize("harm", [b"", b"nonsense", b'{"count": "x"}', b'{"hash": "\xff"}'])
+@pytest.mark.parametrize("running", [True, False], ids=["same process", "after a restart"])
+def test_a_damaged_head_stays_told_though_the_log_goes_on(tmp_path: Path, harm: bytes, *, running: bool) -> None:
+    log = open_log(tmp_path)
+    for _ in range(3):
+        log.append("start", who="daemon")
+    head = tmp_path / "head" / "audit-head.json"
+    head.write_bytes(harm)
+    assert any("damaged" in problem for problem in open_log(tmp_path).verify())
+
+    (log if running else open_log(tmp_path)).append("start", who="daemon")
+    assert [entry.number for entry in log.entries()] == [1, 2, 3, 4]
+    assert head.with_name("audit-head.json.broken").read_bytes() == harm
+    assert any("was damaged" in problem for problem in open_log(tmp_path).verify())
+    head.with_name("audit-head.json.broken").unlink()
+    assert open_log(tmp_path).verify() == []

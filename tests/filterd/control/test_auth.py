@@ -149,3 +149,14 @@ def test_any_text_can_be_a_password(tmp_path_factory: pytest.TempPathFactory, pa
 
     assert auth.check_password(password)
     assert not auth.check_password(password + "x")
+
+
+def test_a_damaged_file_is_told_and_others_are_no_problem(tmp_path: Path) -> None:
+    auth = Auth(tmp_path / "auth.json")
+    assert auth.problem == ""
+    auth.set_password("mandioca con queso")
+    assert auth.problem == ""
+    (tmp_path / "auth.json").write_bytes(b'{"password": "\xff')
+
+    assert f"{tmp_path / 'auth.json'}: damaged" in auth.problem
+    assert "--as-administrator" in auth.problem

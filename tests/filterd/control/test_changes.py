@@ -164,3 +164,17 @@ def test_what_cannot_be_recorded_is_not_written(control: Control) -> None:
 
     assert error.value.status == 507
     assert control.config.read_text() == CONFIG
+
+
+@pytest.mark.parametrize("suffix", ["com", "com.py", "COM.", "github.io", "anything.ck"])
+def test_a_public_suffix_is_not_opened_but_may_be_closed(control: Control, suffix: str) -> None:
+    with pytest.raises(ApiError, match="anybody may register a name below it") as refused:
+        add(control, "open.example", suffix, to="allow")
+
+    assert refused.value.status == 422
+    assert control.recorded == []
+    assert add(control, suffix)[0].verdict == "block"
+
+
+def test_a_name_of_the_own_network_may_be_opened(control: Control) -> None:
+    assert add(control, "impresora", to="allow")[0].verdict == "allow"

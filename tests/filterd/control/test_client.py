@@ -51,6 +51,25 @@ def test_an_answer_that_is_not_ours_is_refused(runtime: Path, answer: bytes) -> 
         thread.join(5)
 
 
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 503 Full\r\nContent-Length: 4\r\n\r\nfull"])
+def test_a_busy_daemon_is_said_to_be_busy(runtime: Path, answer: bytes) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(runtime / "control.sock"))
+        server.listen()
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(DaemonUnreachable, match="the daemon is busy; try again"):
+            fetch_status(runtime)
+        thread.join(5)
+
+
 def test_a_daemon_that_is_silent_is_given_up(runtime: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(runtime / "control.sock"))

@@ -199,3 +199,25 @@ def test_the_block_page_s_codes_open_for_one_client_until_tomorrow(control: Cont
     with pytest.raises(ApiError, match="too many wrong tries"):
         run(unlock(control.call(body, uid=990, adult=False)))
     assert "password-failed" in control.recorded
+
+
+def test_wrong_recovery_codes_wait_apart_from_wrong_passwords(control: Control) -> None:
+    code = control.set_password()
+    with pytest.raises(ApiError) as wrong:
+        control.change_password(uid=1001, new="nueva clave", recovery_code="AAAAA")
+    assert (wrong.value.status, wrong.value.wait_s) == (403, 2.0)
+    recorded = len(control.recorded)
+    for guess in ("AAAAB", code):
+        with pytest.raises(ApiError) as early:
+            control.change_password(uid=1001, new="nueva clave", recovery_code=guess)
+        assert early.value.status == 429
+    assert len(control.recorded) == recorded
+
+    with pytest.raises(ApiError, match="wrong password"):  # of its own: it did not have to wait
+        control.try_password("nada", uid=1001)
+    control.wait(2)
+    with pytest.raises(ApiError, match="wrong password"):
+        control.try_password("nada", uid=1001)
+    assert control.delays.wait_s("uid 1001") == 4.0
+    control.change_password(uid=1001, new="nueva clave", recovery_code=code)
+    assert control.delays.wait_s("uid 1001") == 0.0

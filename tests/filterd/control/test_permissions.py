@@ -45,7 +45,7 @@ def test_a_pause_ends_by_itself(control: Control) -> None:
 @pytest.mark.parametrize("state", ["off", "paused", "on"])
 def test_it_is_the_adult_s_alone(control: Control, state: str) -> None:
     with pytest.raises(ApiError) as error:
-        protect(control, state, 5, adult=False)
+        protect(control, state, 5 if state == "paused" else None, adult=False)
 
     assert error.value.status == 401
     assert control.recorded == []
@@ -107,3 +107,17 @@ def test_a_full_disk_is_said(control: Control) -> None:
 
     assert error.value.status == 507
     assert control.applied == 0
+
+
+@pytest.mark.parametrize("state", ["off", "on"])
+def test_minutes_without_a_pause_are_refused(control: Control, state: str) -> None:
+    with pytest.raises(ApiError, match="minutes go with a pause alone") as refused:
+        protect(control, state, 5)
+
+    assert refused.value.status == 422
+    assert control.recorded == []
+
+
+def test_no_permission_opens_a_public_suffix(control: Control) -> None:
+    with pytest.raises(ApiError, match=r"com\.py: anybody may register"):
+        permit(control, "com.py", minutes=5)

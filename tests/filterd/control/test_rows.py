@@ -32,6 +32,7 @@ def test_every_answer_fits_the_description(serving: Path, control: Control) -> N
         ("GET", "/v1/me", "", None),
         ("GET", "/v1/check", "?name=a.example", None),
         ("GET", "/v1/check", "", None),
+        ("GET", "/v1/check", "?name=a.example&profile=nobody", None),
         ("GET", "/v1/audit", "", None),
         ("GET", "/v1/audit", "?limit=x", None),
         ("POST", "/v1/password", "", {"password": "otra clave"}),
@@ -99,3 +100,12 @@ def test_a_limit_is_a_number(serving: Path, control: Control, limit: str) -> Non
     token = ask(serving, "POST", "/v1/session", {"password": PASSWORD})[1]["token"]
 
     assert ask(serving, "GET", f"/v1/audit?limit={limit.replace('٣', '%D9%A3')}", token=token)[0] == 422
+
+
+def test_a_check_for_a_profile_that_is_none_is_refused(serving: Path, control: Control) -> None:
+    control.set_password()
+    token = ask(serving, "POST", "/v1/session", {"password": PASSWORD})[1]["token"]
+    status, answer = ask(serving, "GET", "/v1/check?name=a.example&profile=nobody", token=token)[:2]
+
+    assert status == 422
+    assert "unknown profile 'nobody'" in answer["error"]
