@@ -30,6 +30,8 @@ _LIVED_LONG_S = 5.0
 _GIVE_UP_AFTER = 4  # deaths in a row of a role that never served: who started us is told, in one line
 _RESTART_DELAYS_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
 
+_Stamps = list[tuple[int, int, int] | None]  # inode, size, time of each file; ``None``: it is not there
+
 
 class StartFailed(ValueError):
     """A role ended again and again before it was ever ready."""
@@ -49,7 +51,9 @@ class _Child:
     restarts: int = 0
     quick_deaths: int = 0
     told: RoleState | None = None
-    problem: str = ""  # what it said last
+    generation: int = 0  # the reload after which it read its files
+    problem: str = ""  # what it said last, until it is ready
+    trouble: str = ""  # what lasts, until it says otherwise
     served: bool = False  # it was ready once
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -86,6 +90,7 @@ class Supervisor:
         self._bound: list[Bound] = []
         self._stopping = asyncio.Event()
         self._reload = asyncio.Event()
+        self._generation = 0  # reloads so far
         self._own: RoleState | None = None
         self._kept: Path | None = None
 
@@ -95,13 +100,14 @@ class Supervisor:
         Raises:
             AlreadyRunning, PortError, SettingsError: nothing was started.
         """
+        read_from = self._stamp_configuration()  # before it is read: an edit while we start is an edit
         plan = self._read_plan()
         with lock(plan.runtime):
             self._keep_configuration(plan)
             self._bound = bind_all(plan.settings, plan.runtime)
             self._sender = Sender(str(plan.runtime / "decisions.sock"))
             try:
-                await self._serve(plan, announce)
+                await self._serve(plan, announce, read_from)
             finally:
                 self._sender.close()
                 close_all(self._bound)
@@ -112,7 +118,10 @@ class Supervisor:
             self._kept = plan.runtime / "filterd.toml"
             write_atomically(self._kept, plan.text, mode=0o600)
 
-    async def _serve(self, plan: Plan, announce: Callable[[list[Bound]], None]) -> None:
+    def _stamp_configuration(self) -> _Stamps:
+        return _stamps([self._config] if self._config else [])
+
+    async def _serve(self, plan: Plan, announce: Callable[[list[Bound]], None], read_from: _Stamps) -> None:
         loop = asyncio.get_running_loop()
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -121,12 +130,13 @@ class Supervisor:
         problems = await asyncio.to_thread(self._prepare, plan)
         for problem in problems:
             logger.warning("%s", problem)
+        taken_up = [*_stamps(plan.watched), *read_from]  # roles read these only from here on
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             self._children = {name: _Child(name) for name in plan.roles()}
             keepers = [tasks.create_task(self._keep(child)) for child in self._children.values()]
             keepers.append(tasks.create_task(self._announce(announce, problems)))
-            keepers.append(tasks.create_task(self._watch(plan)))
+            keepers.append(tasks.create_task(self._watch(plan, taken_up)))
             keepers.append(tasks.create_task(self._reload_forever(plan)))
             await stop.wait()
             self._stopping.set()
@@ -170,6 +180,8 @@ class Supervisor:
             SUPERVISOR: str(os.getpid()),
         }
         child.started = time.monotonic()
+        child.generation = self._generation
+        child.trouble = ""
         try:
             child.process = await asyncio.create_subprocess_exec(
                 *own_command(), "role", child.name, pass_fds=(*descriptors, write_end), env=environment,
@@ -186,25 +198,53 @@ class Supervisor:
         reader = asyncio.StreamReader()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_end, "rb"))
         # Ends by itself when the role ends and its end of the pipe closes.
-        self._tasks.create_task(self._follow(child, reader))
+        self._tasks.create_task(self._follow(child, child.process, reader))
 
-    async def _follow(self, child: _Child, reader: asyncio.StreamReader) -> None:
+    async def _follow(
+        self, child: _Child, process: asyncio.subprocess.Process | None, reader: asyncio.StreamReader
+    ) -> None:
         while line := await reader.readline():
+            if child.process is not process:  # the last words of one that another has followed already
+                return
             word, _, text = line.decode(errors="replace").strip().partition(" ")
             if word == "ready":
-                child.ready.set()
-                child.served = True
-                self._tell(child, "ready")
-                if child.name == "control":
-                    self._tell_all()
+                self._take_ready(child)
             elif word == "problem":
                 child.problem = text
-                self._tell(child, "ready" if child.ready.is_set() else "starting", text)
+                self._tell(child, _state(child), text)
+            elif word == "trouble":
+                child.trouble = text
+                self._tell(child, _state(child), child.problem)
 
-    async def _watch(self, plan: Plan) -> None:
-        """Reload when a watched file was replaced or written, once it has settled."""
+    def _take_ready(self, child: _Child) -> None:
+        child.ready.set()
+        child.served = True
+        child.problem = ""
+        self._tell(child, "ready")
+        if child.name == "control":
+            self._tell_all()
+        self._bring_up_to_date(child)
+
+    def _reloaded(self) -> None:
+        self._generation += 1
+        for child in self._children.values():
+            self._bring_up_to_date(child)
+
+    def _bring_up_to_date(self, child: _Child) -> None:
+        """Have *child* read its files again where it read them before the last reload.
+
+        One that is starting cannot hear yet: it is told when it is ready.
+        """
+        if child.process is None or not child.ready.is_set() or child.generation == self._generation:
+            return
+        child.generation = self._generation
+        with contextlib.suppress(ProcessLookupError):
+            child.process.send_signal(signal.SIGHUP)
+
+    async def _watch(self, plan: Plan, taken_up: _Stamps) -> None:
+        """Reload when a watched file is another than in *taken_up*, then than before, once it has settled."""
         watched = [*plan.watched, *([self._config] if self._config else [])]
-        seen = settled = _stamps(watched)
+        seen = settled = taken_up
         while True:
             await asyncio.sleep(POLL_S)
             now = _stamps(watched)
@@ -238,10 +278,7 @@ class Supervisor:
             for problem in problems:
                 logger.warning("%s", problem)
             self._tell_problems(problems)
-            for child in self._children.values():
-                if child.process is not None and child.ready.is_set():
-                    with contextlib.suppress(ProcessLookupError):
-                        child.process.send_signal(signal.SIGHUP)
+            self._reloaded()
 
     async def _stop_children(self) -> None:
         running = [c.process for c in self._children.values() if c.process and c.process.returncode is None]
@@ -260,7 +297,8 @@ class Supervisor:
 
     def _tell(self, child: _Child, state: str, problem: str = "") -> None:
         pid = child.process.pid if child.process else 0
-        child.told = RoleState(child.name, state, pid=pid, restarts=child.restarts, problem=problem)
+        problems = "; ".join(filter(None, (problem, child.trouble)))
+        child.told = RoleState(child.name, state, pid=pid, restarts=child.restarts, problem=problems)
         self._sender.post(child.told)
 
     def _tell_problems(self, problems: Sequence[str]) -> None:
@@ -306,8 +344,12 @@ def lock(runtime: Path) -> Iterator[None]:
         file.truncate(0)
 
 
-def _stamps(paths: Sequence[Path]) -> list[tuple[int, int, int] | None]:
-    found: list[tuple[int, int, int] | None] = []
+def _state(child: _Child) -> str:
+    return "ready" if child.ready.is_set() else "starting"
+
+
+def _stamps(paths: Sequence[Path]) -> _Stamps:
+    found: _Stamps = []
     for path in paths:
         try:
             status = path.stat()

@@ -15,6 +15,7 @@ from filterd.lists.model import Meta, State
 
 logger = logging.getLogger(__name__)
 
+_LEVELS = frozenset({"cache_bytes"})  # told among the counters, but what is, not what was
 STALE_AFTER_DAYS = 7.0  # SIP-Bench asks for weekly updates
 
 
@@ -44,8 +45,8 @@ class Service:
         self._started = clock()
         self._counts = Counts()
         self._roles: dict[str, RoleState] = {}
-        self._dropped: dict[str, int] = {}
-        self._counters: dict[str, dict[str, int]] = {}
+        self._counters: dict[str, _Lives] = {}
+        self._dropped: dict[str, _Lives] = {}
         self._upstreams: dict[str, tuple[UpstreamCounted, ...]] = {}
         self.foreign = 0
 
@@ -65,8 +66,8 @@ class Service:
             case RoleState():
                 self._roles[message.name] = message
             case Counted():
-                self._dropped[message.name] = message.dropped
-                self._counters[message.name] = message.counters
+                self._dropped.setdefault(message.name, _Lives()).take({"dropped": message.dropped})
+                self._counters.setdefault(message.name, _Lives()).take(message.counters)
                 self._upstreams[message.name] = message.upstreams
 
     def _take(self, event: Event) -> None:
@@ -93,7 +94,7 @@ class Service:
             by_stage=dict(counts.by_stage),
             blocked_by_category=dict(counts.blocked_by_category.most_common()),
             blocked_by_cause=dict(counts.blocked_by_cause.most_common()),
-            uncounted=sum(self._dropped.values()),
+            uncounted=sum(lives.total()["dropped"] for lives in self._dropped.values()),
             roles=[_role_status(state) for name, state in sorted(self._roles.items()) if name != "supervisor"],
             lists=lists,
             database=database,
@@ -103,9 +104,9 @@ class Service:
     def _dns_counters(self) -> dict[str, int]:
         """Return the sum over the workers that share the port."""
         total = Counter[str]()
-        for name, counters in self._counters.items():
+        for name, lives in self._counters.items():
             if name.partition("-")[0] == "dns":
-                total.update(counters)
+                total.update(lives.total())
         return dict(total)
 
     def _upstream_states(self) -> Iterator[UpstreamStatus]:
@@ -127,13 +128,41 @@ class Service:
 
     def _problems(self, lists: Iterable[ListStatus], database: DatabaseStatus) -> list[str]:
         found = [f"{name}: {state.problem}" for name, state in sorted(self._roles.items()) if state.problem]
-        found += [*self._notices(), *([database.problem] if database.problem else [])]
+        found += [*self._notices(), *([database.problem] if database.problem else []), *self._silence()]
         for entry in lists:
             if entry.refused:
                 found.append(f"list {entry.id}: {entry.refused}")
             elif entry.age_days is not None and entry.age_days > STALE_AFTER_DAYS:
                 found.append(f"list {entry.id}: {entry.age_days:.0f} days old; see `filterd lists update`")
         return found
+
+    def _silence(self) -> Iterator[str]:
+        """Yield one problem where no upstream answers."""
+        upstreams = list(self._upstream_states())
+        if upstreams and not any(upstream.up for upstream in upstreams):
+            each = (f"{u.name} ({u.error})" if u.error else u.name for u in upstreams)
+            yield f"no upstream answers: {', '.join(each)}; see the network, or other dns.upstreams"
+
+
+class _Lives:
+    """What the processes of one name counted: a process counts from nothing, a count that was told must not fall."""
+
+    def __init__(self) -> None:
+        self._earlier = Counter[str]()
+        self._now: dict[str, int] = {}
+
+    def take(self, counters: dict[str, int]) -> None:
+        """Take in what the process that lives counted so far."""
+        for name, value in self._now.items():
+            if name not in _LEVELS and counters.get(name, 0) < value:
+                self._earlier[name] += value
+        self._now = counters
+
+    def total(self) -> Counter[str]:
+        """Return what all counted together."""
+        total = Counter(self._now)
+        total.update(self._earlier)
+        return total
 
 
 def list_status(meta: Meta, now: datetime) -> ListStatus:

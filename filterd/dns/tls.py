@@ -48,7 +48,13 @@ class Certificate:
         self._looked_at = now()
         self._signature = self._sign()
         self._refused: _Signature | None = None
+        self._problem = ""
         self._context = self._load()
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the files as they were last seen; empty where what is in force is what they hold."""
+        return self._problem
 
     def context(self) -> ssl.SSLContext:
         """Return what a new connection is wrapped in."""
@@ -66,15 +72,18 @@ class Certificate:
     def _renew(self) -> None:
         try:
             signature = self._sign()
+            if signature == self._signature:
+                self._problem = ""
             if signature in (self._signature, self._refused):
                 return
             self._refused = signature
             self._context = self._load()
         except CertificateError as error:
             # Certificate and key are not replaced at the same instant: the next look may find them in step.
-            logger.warning("%s; the certificate read before stays in force", error)
+            self._problem = f"{error}; the certificate read before stays in force"
+            logger.warning("%s", self._problem)
             return
-        self._signature, self._refused = signature, None
+        self._signature, self._refused, self._problem = signature, None, ""
         logger.info("%s: the new certificate is in force", self._certificate)
 
     def _sign(self) -> _Signature:

@@ -44,7 +44,7 @@ def run_role(make: Callable[[Path | None, list[Bound]], Role]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(levelname)s: %(message)s", stream=sys.stderr)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     config = os.environ.get(CONFIG, "")
-    notify = _Notifier()
+    notify = Notifier()
     try:
         role = make(Path(config) if config else None, from_environment())
     except (OSError, ValueError) as error:
@@ -87,13 +87,17 @@ async def _reload_forever(role: Role, wanted: asyncio.Event, notify: Callable[[s
             notify("ready")
 
 
-class _Notifier:
-    """Tells the supervisor one line at a time; without one, nobody."""
+class Notifier:
+    """Tells the supervisor one line at a time; without one, nobody.
+
+    ``ready`` ends a ``problem``; a ``trouble`` lasts until another one, empty where all is well.
+    """
 
     def __init__(self) -> None:
         self._fd = int(os.environ.get(NOTIFY, "-1"))
 
     def __call__(self, line: str) -> None:
+        """Tell *line*: a word, and for some a text."""
         if self._fd >= 0:
             with contextlib.suppress(OSError):
                 os.write(self._fd, line.encode() + b"\n")

@@ -20,10 +20,11 @@ from filterd.activity.store import ActivityStore
 from filterd.assembly import Assembly
 from filterd.commands.common import load
 from filterd.control.api import make_app
-from filterd.control.audit import AuditLog
+from filterd.control.audit import AuditError, AuditLog
 from filterd.control.auth import Auth
 from filterd.control.calls import Peer
 from filterd.control.changes import Changes
+from filterd.control.clock_watch import ClockWatch
 from filterd.control.delays import Delays
 from filterd.control.desk import Places
 from filterd.control.gate import Gate
@@ -96,7 +97,9 @@ class ControlRole:
         for server, sockets in self._servers:
             tasks.create_task(server.serve(sockets=sockets))
         self._updating = tasks.create_task(self._updates.run(lambda: self._assembly))
+        self._clock = ClockWatch()
         self._writing = tasks.create_task(self._write_activity())
+        self._record("started", version=__version__)
 
     async def reload(self) -> None:
         """Take up changed settings."""
@@ -111,6 +114,7 @@ class ControlRole:
         self._writing.cancel()
         self._take()  # what came last
         await self._desk.history.write()
+        self._record("stopped")
         self._store.close()
         for server, _ in self._servers:
             server.should_exit = True
@@ -157,10 +161,22 @@ class ControlRole:
                 await self._desk.history.forget_old()
                 for _ in range(_FORGET_EVERY):
                     await asyncio.sleep(_WRITE_S)
+                    self._look_at_clock()
                     await self._desk.history.write()
             except Exception:
                 logger.exception("activity could not be written")
                 await asyncio.sleep(_WRITE_S)
+
+    def _look_at_clock(self) -> None:
+        if (jump_s := self._clock.take_jump()) is not None:
+            self._record("clock-jumped", seconds=f"{jump_s:+.0f}")
+
+    def _record(self, what: str, **detail: str) -> None:
+        """Record what happened by itself: it has happened, whether it can be written or not."""
+        try:
+            self._desk.audit.append(what, who="daemon", detail=detail)
+        except AuditError as error:
+            logger.warning("%s is not in the audit log: %s", what, error)
 
     def _record_levels(self) -> dict[str, Record]:
         ceiling = self._assembly.settings.activity.record
@@ -197,7 +213,7 @@ class ControlRole:
         return ("on" if standing.on else "off"), None
 
     def _notices(self) -> list[str]:
-        found = [self._store.problem] if self._store.problem else []
+        found = [problem for problem in (self._store.problem, self._auth.problem) if problem]
         if reset_by := self._auth.reset_by:
             found.append(f"the password was set anew by {reset_by}, without the old one")
         return found

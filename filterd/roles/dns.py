@@ -21,13 +21,13 @@ from filterd.dns.fastpath import FastPath, ProfileOf
 from filterd.dns.identify import Identifier
 from filterd.dns.lasting import Lasts, make_lasts
 from filterd.dns.pipeline import Pipeline
-from filterd.dns.server import GRACE_S, DnsServer
-from filterd.dns.server_doh import DohServer
-from filterd.dns.server_dot import DotServer
+from filterd.dns.server import DnsServer
 from filterd.policy.model import Client
 from filterd.policy.policy import Policy
 from filterd.policy.profile import Record
 from filterd.policy.safesearch import SafeSearch, SafeTarget
+from filterd.roles.base import Notifier
+from filterd.roles.dns_encrypted import EncryptedServers
 from filterd.roles.dns_parts import (
     cache_of,
     encrypted_server,
@@ -92,17 +92,19 @@ class DnsRole:
         self._server = DnsServer(
             plain, self._pipeline, identify=self._identify, gate=gate, fast=self._fast, limit=rate_of(dns)
         )
-        self._encrypted: list[DotServer | DohServer] = [
-            encrypted_server(bound, self._settings, self._pipeline, self._identify, gate)
-            for bound in self._sockets
-            if bound.handed.mode
-        ]
-        for server in (self._server, *self._encrypted):
-            await server.start()
+        notify = Notifier()
+        self._encrypted = EncryptedServers(
+            [bound for bound in self._sockets if bound.handed.mode],
+            make=lambda bound: encrypted_server(bound, self._settings, self._pipeline, self._identify, gate),
+            tell=lambda problem: notify(f"trouble {problem}"),
+        )
+        await self._server.start()
+        await self._encrypted.start()
         gc.collect()
         gc.freeze()
         gc.set_threshold(*_GC_THRESHOLDS)
         self._telling = tasks.create_task(self._tell_forever())
+        self._looking = tasks.create_task(self._encrypted.look_again_forever())
 
     async def reload(self) -> None:
         """Swap policy, rules and, where they changed, upstreams; no query is lost."""
@@ -126,14 +128,15 @@ class DnsRole:
             await before[0].close()
             if before[1]:
                 await before[1].close()
+        await self._encrypted.start()
 
     async def stop(self) -> None:
         """Answer what is under way, then end."""
         self._telling.cancel()
+        self._looking.cancel()
         async with asyncio.TaskGroup() as stopping:
             stopping.create_task(self._server.stop())
-            for server in self._encrypted:
-                stopping.create_task(server.stop(grace_s=GRACE_S))
+            stopping.create_task(self._encrypted.stop())
         await self._upstreams.close()
         if self._opinion:
             await self._opinion.close()
@@ -176,9 +179,7 @@ class DnsRole:
         resolver = asdict(self._pipeline.resolver.counters)
         found.update({f"cache_{name}": value for name, value in resolver.items()})
         found["cache_bytes"] = self._cache.size
-        for server in self._encrypted:
-            kind = "dot" if isinstance(server, DotServer) else "doh"
-            found.update({f"{kind}_{name}": value for name, value in asdict(server.counters).items()})
+        found.update(self._encrypted.counters())
         return dict(found)
 
     def _upstream_counts(self) -> list[UpstreamCounted]:

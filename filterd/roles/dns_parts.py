@@ -90,19 +90,23 @@ def rate_of(dns: Dns) -> RateLimit:
 
 def encrypted_server(
     bound: Bound, settings: Settings, pipeline: Pipeline, identify: Identifier, gate: Gate
-) -> DotServer | DohServer:
-    """Return the server for *bound*, a socket of the DoT or the DoH listener."""
+) -> tuple[DotServer | DohServer, Certificate]:
+    """Return the server for *bound*, a socket of the DoT or the DoH listener, and what it shows to clients.
+
+    Raises:
+        CertificateError: there is nothing that it could show.
+    """
     if bound.handed.mode == "dot":
         dot = settings.dot
         names = [dot.server_name] if dot.server_name else []
         certificate = _certificate(dot, server_dot.ALPN)
-        return DotServer(bound.socket, pipeline, identify, certificate=certificate, names=names, gate=gate)
+        return DotServer(bound.socket, pipeline, identify, certificate=certificate, names=names, gate=gate), certificate
     doh = settings.doh
     address, _ = parse_listen(bound.handed.address)
     own = [doh.server_name] if doh.server_name else []
     service = service_for([*own, *([] if ip_address(address).is_unspecified else [address])])
     certificate = _certificate(doh, server_doh.ALPN)
-    return DohServer(bound.socket, pipeline, identify, certificate=certificate, service=service, gate=gate)
+    return DohServer(bound.socket, pipeline, identify, certificate=certificate, service=service, gate=gate), certificate
 
 
 class _OthersOnly(RateLimiter):

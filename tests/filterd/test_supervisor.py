@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from filterd.activity.feed import Sender
 from filterd.settings import Dns, Proxy, ProxyListener, Settings
-from filterd.supervisor import AlreadyRunning, Plan, _how, _stamps, lock, own_command
+from filterd.supervisor import AlreadyRunning, Plan, Supervisor, _Child, _how, _stamps, lock, own_command
 
 
 @pytest.mark.parametrize(
@@ -76,3 +80,119 @@ def test_roles_are_our_own_command(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("status", "text"), [(0, "exit status 0"), (-9, "SIGKILL"), (-200, "signal 200")])
 def test_the_end_of_a_process_is_told_in_words(status: int, text: str) -> None:
     assert _how(status) == text
+
+
+HEARS = "import signal; signal.signal(signal.SIGHUP, lambda *_: print('again', flush=True)); print('up', flush=True)\n"
+
+
+@contextlib.asynccontextmanager
+async def following(tmp_path: Path) -> AsyncIterator[tuple[Supervisor, _Child, asyncio.StreamReader]]:
+    """Yield a supervisor, a child of it that prints a line for each SIGHUP, and what it says of itself."""
+    supervisor = Supervisor(None, lambda: Plan(Settings(), tmp_path, ()), lambda _: ())
+    supervisor._sender = Sender(str(tmp_path / "nobody"))
+    child, words = _Child("dns"), asyncio.StreamReader()
+    supervisor._children = {"dns": child}
+    child.process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", f"{HEARS}while True: signal.pause()", stdout=asyncio.subprocess.PIPE
+    )
+    assert child.process.stdout
+    await child.process.stdout.readline()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(supervisor._follow(child, child.process, words))
+        yield supervisor, child, words
+        words.feed_eof()
+    child.process.kill()
+    await child.process.communicate()
+
+
+async def read_all() -> None:
+    """Let the supervisor read what was said."""
+    for _ in range(10):  # turns of the loop; three are needed
+        await asyncio.sleep(0)
+
+
+async def heard(child: _Child, *, within_s: float) -> bool:
+    """Return whether *child* was told to reload, waiting as long."""
+    assert child.process
+    assert child.process.stdout
+    with contextlib.suppress(TimeoutError):
+        return bool(await asyncio.wait_for(child.process.stdout.readline(), within_s))
+    return False
+
+
+def test_a_role_that_was_starting_during_a_reload_reads_again_when_it_is_ready(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with following(tmp_path) as (supervisor, child, words):
+            supervisor._reloaded()
+            while_starting = await heard(child, within_s=0.1)
+            words.feed_data(b"ready\n")
+            when_ready = await heard(child, within_s=5)
+            words.feed_data(b"ready\n")
+            when_it_has = await heard(child, within_s=0.1)
+            supervisor._reloaded()
+
+            assert await heard(child, within_s=5)
+            assert (while_starting, when_ready, when_it_has) == (False, True, False)
+
+    asyncio.run(work())
+
+
+def test_a_role_that_read_its_files_after_the_reload_is_left_in_peace(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with following(tmp_path) as (supervisor, child, words):
+            supervisor._reloaded()
+            child.generation = supervisor._generation
+            words.feed_data(b"ready\n")
+
+            assert not await heard(child, within_s=0.1)
+
+    asyncio.run(work())
+
+
+def test_a_trouble_lasts_where_a_problem_ends_with_ready(tmp_path: Path) -> None:
+    async def work() -> None:
+        seen = []
+        async with following(tmp_path) as (_, child, words):
+            for line in ("trouble no certificate", "ready", "problem bad file", "ready", "trouble "):
+                words.feed_data(f"{line}\n".encode())
+                await read_all()
+                assert child.told
+                seen.append((child.told.state, child.told.problem))
+
+        assert seen == [
+            ("starting", "no certificate"), ("ready", "no certificate"), ("ready", "bad file; no certificate"),
+            ("ready", "no certificate"), ("ready", ""),
+        ]  # fmt: skip
+
+    asyncio.run(work())
+
+
+def test_the_last_words_of_the_dead_are_not_those_of_who_follows(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with following(tmp_path) as (_, child, words):
+            dead, child.process = child.process, None
+            words.feed_data(b"ready\n")
+            await read_all()
+            child.process = dead
+
+        assert not child.ready.is_set()
+
+    asyncio.run(work())
+
+
+def test_an_edit_while_the_daemon_was_starting_is_taken_up(tmp_path: Path) -> None:
+    async def work() -> None:
+        config = tmp_path / "filterd.toml"
+        config.write_text("")
+        supervisor = Supervisor(config, lambda: Plan(Settings(), tmp_path, ()), lambda _: ())
+        before = supervisor._stamp_configuration()
+        config.write_text("# edited")
+        watching = asyncio.create_task(supervisor._watch(Plan(Settings(), tmp_path, ()), before))
+        try:
+            taken_up = await asyncio.wait_for(supervisor._reload.wait(), 5)
+        finally:
+            watching.cancel()
+
+        assert taken_up
+
+    asyncio.run(work())

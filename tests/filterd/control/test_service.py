@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from filterd.activity.feed import Batch, Counted, Event, RoleState, encode
+from filterd.activity.feed import Batch, Counted, Event, RoleState, UpstreamCounted, encode
 from filterd.control.messages import DatabaseStatus, Status
 from filterd.control.service import Service, list_status
 from filterd.lists.model import Dropped, Meta, Part, State
@@ -48,6 +48,29 @@ def test_the_last_counters_of_dns_are_told() -> None:
     status = told(Counted("dns", counters={"queries": 5}), Counted("dns", dropped=1, counters={"queries": 9}))
 
     assert (status.dns, status.uncounted) == ({"queries": 9}, 1)
+
+
+def test_counts_do_not_fall_when_a_worker_starts_again() -> None:
+    status = told(
+        Counted("dns-1", dropped=2, counters={"queries": 9, "doh_queries": 3, "cache_bytes": 100}),
+        Counted("dns-1", counters={"queries": 1, "cache_bytes": 10}),
+        Counted("dns-1", dropped=1, counters={"queries": 4, "cache_bytes": 20}),
+        Counted("dns-2", counters={"queries": 5}),
+    )
+
+    assert status.dns == {"queries": 18, "doh_queries": 3, "cache_bytes": 20}
+    assert status.uncounted == 3
+
+
+def test_it_is_a_problem_when_no_upstream_answers() -> None:
+    def counted(role: str, *, up: bool) -> Counted:
+        down = UpstreamCounted("udp://192.0.2.2", up=False)
+        return Counted(role, upstreams=(UpstreamCounted("udp://192.0.2.1", up=up, error="" if up else "timeout"), down))
+
+    assert told(counted("dns-1", up=False), counted("dns-2", up=True)).problems == []
+    assert told(counted("dns-1", up=False)).problems == [
+        "no upstream answers: udp://192.0.2.1 (timeout), udp://192.0.2.2; see the network, or other dns.upstreams"
+    ]
 
 
 def test_a_role_s_last_word_is_its_state_and_a_problem_is_told() -> None:

@@ -66,10 +66,12 @@ def test_a_bad_renewal_changes_nothing_until_a_good_one(
             assert certificate.context() is first
     assert len(caplog.records) == 1
     assert "the certificate read before stays in force" in caplog.text
+    assert certificate.problem.startswith(f"{files[0]}, {files[1]}: ")
     install(renewed, *files)
     clock.time += 11
 
     assert certificate.context() is not first
+    assert certificate.problem == ""
 
 
 def test_files_that_vanish_change_nothing(files: tuple[Path, Path]) -> None:
